@@ -1,0 +1,194 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+	"strings"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/fault"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// migration is one numbered file of SQL.
+type migration struct {
+	name, text, sum string
+}
+
+func migrations() ([]migration, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	out := make([]migration, len(names))
+	for i, name := range names {
+		text, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		h := sha256.Sum256(text)
+		out[i] = migration{path.Base(name), string(text), hex.EncodeToString(h[:8])}
+	}
+	return out, nil
+}
+
+// Pending lists the migrations that have not run yet. A database that knows a
+// migration this binary does not is newer: an Unavailable fault.
+func (db *DB) Pending(ctx context.Context) (names []string, err error) {
+	all, err := migrations()
+	if err != nil {
+		return nil, err
+	}
+	err = db.Read(ctx, func(tx *Tx) error {
+		done, err := applied(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			if _, ok := done[m.name]; !ok {
+				names = append(names, m.name)
+			}
+			delete(done, m.name)
+		}
+		return newer(done)
+	})
+	return names, err
+}
+
+func newer(unknown map[string]string) error {
+	for name := range unknown {
+		return fault.New(fault.Unavailable, "fault.database_newer", name)
+	}
+	return nil
+}
+
+// applied maps the name of each migration that has run to its checksum.
+func applied(ctx context.Context, tx *Tx) (map[string]string, error) {
+	done := map[string]string{}
+	exists := `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'migration'`
+	if tx.Engine() == Postgres {
+		exists = `SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'migration'`
+	}
+	var n int
+	if err := tx.QueryRow(ctx, exists).Scan(&n); err != nil || n == 0 {
+		return done, err
+	}
+	_, err := All(ctx, tx, func(s Scanner) (struct{}, error) {
+		var name, sum string
+		err := s.Scan(&name, &sum)
+		done[name] = sum
+		return struct{}{}, err
+	}, `SELECT name, sum FROM migration`)
+	return done, err
+}
+
+// Migrate applies the pending migrations in one transaction. Nodes that start
+// together wait for each other. It refuses a file that changed after it ran, a
+// new file that sorts before one already applied, and a database of a newer
+// version; then nothing is changed.
+func (db *DB) Migrate(ctx context.Context) (ran int, err error) {
+	all, err := migrations()
+	if err != nil {
+		return 0, err
+	}
+	return ran, db.InTx(ctx, func(tx *Tx) error {
+		if db.Engine == Postgres {
+			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(7203115)`); err != nil {
+				return err
+			}
+		} // SQLite: BEGIN IMMEDIATE already holds the write lock.
+		if _, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, sum TEXT NOT NULL, ran_at BIGINT NOT NULL)`); err != nil {
+			return err
+		}
+		done, err := applied(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var last string
+		for name := range done {
+			last = max(last, name)
+		}
+		for _, m := range all {
+			sum, have := done[m.name]
+			delete(done, m.name)
+			switch {
+			case have && sum != m.sum:
+				return fmt.Errorf("migration %s changed after it was applied", m.name)
+			case have:
+				continue
+			case m.name < last:
+				return fmt.Errorf("migration %s sorts before %s, which was applied already", m.name, last)
+			}
+			if err := run(ctx, tx, m); err != nil {
+				return err
+			}
+			ran++
+		}
+		return newer(done)
+	})
+}
+
+func run(ctx context.Context, tx *Tx, m migration) error {
+	for _, stmt := range statements(m.text, tx.Engine()) {
+		if _, err := tx.Exec(ctx, stmt); err != nil {
+			return fmt.Errorf("migration %s: %w in %.60q", m.name, err, stmt)
+		}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO migration (name, sum, ran_at) VALUES ($1, $2, $3)`, m.name, m.sum, At(time.Now()))
+	return err
+}
+
+// statements splits a migration at lines holding only ";;" and drops the parts
+// that start with "-- only: ENGINE" for another engine.
+func statements(text string, e Engine) (out []string) {
+	for part := range strings.SplitSeq(text, "\n;;\n") {
+		part = strings.TrimSpace(part)
+		if rest, ok := strings.CutPrefix(part, "-- only: "); ok && !strings.HasPrefix(rest, string(e)) {
+			continue
+		}
+		if part = strings.TrimSuffix(part, "\n;;"); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// Tables lists the application's own tables, in the order of their creation
+// where the engine tells it, else by name. River's are not among them.
+func (db *DB) Tables(ctx context.Context) (names []string, err error) {
+	q := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'river_%' ORDER BY rowid`
+	if db.Engine == Postgres {
+		q = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'river_%' ORDER BY tablename`
+	}
+	err = db.Read(ctx, func(tx *Tx) error {
+		names, err = All(ctx, tx, Col[string], q)
+		return err
+	})
+	return names, err
+}
+
+// Snapshot writes a consistent copy of the SQLite database to a new file, while
+// it is in use. On PostgreSQL it is an error: backup reads the tables there.
+func (db *DB) Snapshot(ctx context.Context, file string) error {
+	if db.Engine != SQLite {
+		return errors.New("snapshot: only for SQLite")
+	}
+	d, err := sql.Open("sqlite", sqliteDSN(db.path, "deferred"))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	_, err = d.ExecContext(ctx, `VACUUM INTO ?`, file)
+	return classify(err)
+}
