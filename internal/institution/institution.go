@@ -1,0 +1,121 @@
+package institution
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/fault"
+)
+
+// Institution is a tenant.
+type Institution struct {
+	ID, Slug, Name   string
+	Kind             string // comune, unione, biblioteca, …
+	Locale           string // language of the site: it, en
+	Zone             string // IANA name; every time a person reads or types is in it
+	Colour           string // #rrggbb, or empty for the default
+	Motto            string
+	SiteURL          string // the institutional site this one accompanies
+	PrivacyURL       string
+	AccessibilityURL string // of the declaration on AgID's form
+	LegalURL         string
+	Address          string
+	Email, Phone     string
+	Version          int64 // grows with each change of the institution, its profiles or offices
+	CreatedAt        time.Time
+	Hosts            []string
+}
+
+// Location is the institution's zone. The zone was checked when it was stored.
+func (i Institution) Location() *time.Location {
+	l, err := time.LoadLocation(i.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	return l
+}
+
+// Profile is a public voice of an institution.
+type Profile struct {
+	InstitutionID, ID, Slug, Name string
+	Bio                           string
+	AvatarHash                    string // blob, or empty
+	FourEyes                      bool   // what it says must be approved by somebody else
+	Position                      int
+	CreatedAt, ArchivedAt         time.Time
+}
+
+// Office answers and supplies information.
+type Office struct {
+	InstitutionID, ID, Slug, Name string
+	Email, Phone                  string
+}
+
+var slugForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+
+// Slug makes the part of an address out of a name: "Biblioteca di Cesate" →
+// "biblioteca-di-cesate".
+func Slug(name string) string {
+	return strings.Trim(slugOther.ReplaceAllString(foldASCII(strings.ToLower(name)), "-"), "-")
+}
+
+var slugOther = regexp.MustCompile(`[^a-z0-9]+`)
+
+var accents = strings.NewReplacer(
+	"à", "a", "á", "a", "â", "a", "ä", "a", "ã", "a", "è", "e", "é", "e", "ê", "e", "ë", "e",
+	"ì", "i", "í", "i", "î", "i", "ï", "i", "ò", "o", "ó", "o", "ô", "o", "ö", "o", "õ", "o",
+	"ù", "u", "ú", "u", "û", "u", "ü", "u", "ç", "c", "ñ", "n", "ß", "ss", "œ", "oe", "æ", "ae", "š", "s", "ž", "z", "č", "c", "ć", "c")
+
+func foldASCII(s string) string { return accents.Replace(s) }
+
+func (i Institution) check() error {
+	var f fault.Fields
+	if strings.TrimSpace(i.Name) == "" {
+		f.Add("name", "institution.name.missing")
+	}
+	if !slugForm.MatchString(i.Slug) {
+		f.Add("slug", "institution.slug.form")
+	}
+	if _, err := time.LoadLocation(i.Zone); err != nil || i.Zone == "" || i.Zone == "Local" {
+		f.Add("zone", "institution.zone.unknown", i.Zone)
+	}
+	if i.Locale != "it" && i.Locale != "en" {
+		f.Add("locale", "institution.locale.unknown", i.Locale)
+	}
+	if i.Colour != "" && !colourForm.MatchString(i.Colour) {
+		f.Add("colour", "institution.colour.form")
+	}
+	for _, a := range []struct{ name, url string }{{"site_url", i.SiteURL}, {"privacy_url", i.PrivacyURL}, {"accessibility_url", i.AccessibilityURL}, {"legal_url", i.LegalURL}} {
+		if a.url != "" && !strings.HasPrefix(a.url, "https://") && !strings.HasPrefix(a.url, "http://") && !strings.HasPrefix(a.url, "/") {
+			f.Add(a.name, "institution.url.form")
+		}
+	}
+	return f.Err()
+}
+
+var colourForm = regexp.MustCompile(`^#[0-9a-fA-F]{6}$`)
+
+func (p Profile) check() error {
+	var f fault.Fields
+	if strings.TrimSpace(p.Name) == "" {
+		f.Add("name", "profile.name.missing")
+	}
+	if !slugForm.MatchString(p.Slug) {
+		f.Add("slug", "institution.slug.form")
+	}
+	return f.Err()
+}
+
+// Host is a host name as it is compared: lower case, without port.
+func Host(h string) string {
+	h = strings.ToLower(strings.TrimSpace(h))
+	if i := strings.LastIndexByte(h, ':'); i > 0 && !strings.HasSuffix(h, "]") {
+		h = h[:i]
+	}
+	return strings.TrimSuffix(h, ".")
+}
+
+// String names the institution in logs.
+func (i Institution) String() string { return fmt.Sprintf("%s (%s)", i.Slug, i.ID) }
