@@ -30,29 +30,22 @@ CREATE TABLE rendition (
 	PRIMARY KEY (institution_id, source_hash, kind)
 )
 ;;
--- message: what a profile says; canonical on the site.
--- rev grows with each saved edit; hash is of the content that an approval is bound to.
+-- message: what a profile says. The columns describe its newest rev, which may
+-- be a correction that is not out yet; the site reads publication.
+-- hash is of the content an approval is bound to; content is JSON (publishing.Content).
 CREATE TABLE message (
 	institution_id  TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
 	id              TEXT NOT NULL,
 	profile_id      TEXT NOT NULL,
 	author_id       TEXT NOT NULL,
 	state           TEXT NOT NULL,
-	kind            TEXT NOT NULL DEFAULT 'news',
-	category        TEXT NOT NULL DEFAULT '',
-	lang            TEXT NOT NULL DEFAULT 'it',
 	title           TEXT NOT NULL,
-	body            TEXT NOT NULL,
-	slug            TEXT NOT NULL,
-	event_start     BIGINT NOT NULL DEFAULT 0,
-	event_end       BIGINT NOT NULL DEFAULT 0,
-	event_wall      TEXT NOT NULL DEFAULT '',
-	event_wall_end  TEXT NOT NULL DEFAULT '',
-	place           TEXT NOT NULL DEFAULT '',
-	lat             DOUBLE PRECISION,
-	lon             DOUBLE PRECISION,
-	rev             BIGINT NOT NULL DEFAULT 1,
-	hash            TEXT NOT NULL DEFAULT '',
+	category        TEXT NOT NULL,
+	content         TEXT NOT NULL,
+	rev             BIGINT NOT NULL,
+	hash            TEXT NOT NULL,
+	text_hash       TEXT NOT NULL,
+	edited_by       TEXT NOT NULL,
 	submitted_by    TEXT NOT NULL DEFAULT '',
 	submitted_at    BIGINT NOT NULL DEFAULT 0,
 	approved_by     TEXT NOT NULL DEFAULT '',
@@ -64,65 +57,24 @@ CREATE TABLE message (
 	not_after       BIGINT NOT NULL DEFAULT 0,
 	not_after_wall  TEXT NOT NULL DEFAULT '',
 	zone            TEXT NOT NULL DEFAULT '',
-	held            BOOLEAN NOT NULL DEFAULT FALSE,
-	published_at    BIGINT NOT NULL DEFAULT 0,
-	published_rev   BIGINT NOT NULL DEFAULT 0,
-	corrected_at    BIGINT NOT NULL DEFAULT 0,
-	correction      TEXT NOT NULL DEFAULT '',
+	held            TEXT NOT NULL DEFAULT '',
+	out_rev         BIGINT NOT NULL DEFAULT 0,
+	out_at          BIGINT NOT NULL DEFAULT 0,
 	withdrawn_at    BIGINT NOT NULL DEFAULT 0,
-	withdrawal      TEXT NOT NULL DEFAULT '',
-	content_hash    TEXT NOT NULL DEFAULT '',
 	created_at      BIGINT NOT NULL,
 	updated_at      BIGINT NOT NULL,
 	PRIMARY KEY (institution_id, id)
 )
 ;;
-CREATE UNIQUE INDEX message_slug ON message (institution_id, slug)
-;;
 CREATE INDEX message_state ON message (institution_id, state, due_at)
 ;;
-CREATE INDEX message_public ON message (institution_id, published_at DESC) WHERE published_at > 0 AND withdrawn_at = 0
+CREATE INDEX message_due ON message (due_at) WHERE state = 'scheduled' AND held = ''
 ;;
-CREATE INDEX message_profile_public ON message (institution_id, profile_id, published_at DESC) WHERE published_at > 0 AND withdrawn_at = 0
+CREATE INDEX message_calendar ON message (institution_id, due_at)
 ;;
 CREATE INDEX message_updated ON message (institution_id, updated_at DESC)
 ;;
-CREATE INDEX message_event ON message (institution_id, event_start) WHERE event_start > 0
-;;
-CREATE INDEX message_same ON message (institution_id, content_hash)
-;;
-CREATE TABLE message_media (
-	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
-	message_id     TEXT NOT NULL,
-	position       BIGINT NOT NULL,
-	media_id       TEXT NOT NULL,
-	alt            TEXT NOT NULL DEFAULT '',
-	caption        TEXT NOT NULL DEFAULT '',
-	PRIMARY KEY (institution_id, message_id, position)
-)
-;;
--- message_tag: tag is the folded key used in addresses, label what was typed.
-CREATE TABLE message_tag (
-	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
-	message_id     TEXT NOT NULL,
-	tag            TEXT NOT NULL,
-	label          TEXT NOT NULL,
-	PRIMARY KEY (institution_id, message_id, tag)
-)
-;;
-CREATE INDEX message_tag_tag ON message_tag (institution_id, tag)
-;;
--- message_stem: the stems of a published text, made in Go, so that search finds
--- the same on both engines.
-CREATE TABLE message_stem (
-	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
-	stem           TEXT NOT NULL,
-	message_id     TEXT NOT NULL,
-	weight         BIGINT NOT NULL,
-	PRIMARY KEY (institution_id, stem, message_id)
-)
-;;
-CREATE INDEX message_stem_message ON message_stem (institution_id, message_id)
+CREATE INDEX message_same ON message (institution_id, text_hash)
 ;;
 -- message_version: the content of each saved rev, so that nothing typed is lost
 -- and a correction can show what changed.
@@ -135,6 +87,67 @@ CREATE TABLE message_version (
 	at             BIGINT NOT NULL,
 	PRIMARY KEY (institution_id, message_id, rev)
 )
+;;
+-- publication: a message as the site shows it, ready to be rendered: one row
+-- holds all that its page needs. media, tags and corrections are JSON.
+CREATE TABLE publication (
+	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
+	message_id     TEXT NOT NULL,
+	profile_id     TEXT NOT NULL,
+	slug           TEXT NOT NULL,
+	kind           TEXT NOT NULL,
+	category       TEXT NOT NULL,
+	lang           TEXT NOT NULL,
+	title          TEXT NOT NULL,
+	summary        TEXT NOT NULL,
+	body_html      TEXT NOT NULL,
+	body_text      TEXT NOT NULL,
+	media          TEXT NOT NULL DEFAULT '[]',
+	tags           TEXT NOT NULL DEFAULT '[]',
+	event_start    BIGINT NOT NULL DEFAULT 0,
+	event_end      BIGINT NOT NULL DEFAULT 0,
+	place          TEXT NOT NULL DEFAULT '',
+	lat            DOUBLE PRECISION,
+	lon            DOUBLE PRECISION,
+	rev            BIGINT NOT NULL,
+	published_at   BIGINT NOT NULL,
+	corrected_at   BIGINT NOT NULL DEFAULT 0,
+	corrections    TEXT NOT NULL DEFAULT '[]',
+	withdrawn_at   BIGINT NOT NULL DEFAULT 0,
+	withdrawal     TEXT NOT NULL DEFAULT '',
+	updated_at     BIGINT NOT NULL,
+	PRIMARY KEY (institution_id, message_id),
+	UNIQUE (institution_id, slug)
+)
+;;
+CREATE INDEX publication_latest ON publication (institution_id, published_at DESC) WHERE withdrawn_at = 0
+;;
+CREATE INDEX publication_profile ON publication (institution_id, profile_id, published_at DESC) WHERE withdrawn_at = 0
+;;
+CREATE INDEX publication_event ON publication (institution_id, event_start) WHERE event_start > 0 AND withdrawn_at = 0
+;;
+-- publication_tag: tag is the folded key used in addresses, label what was typed.
+CREATE TABLE publication_tag (
+	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
+	tag            TEXT NOT NULL,
+	message_id     TEXT NOT NULL,
+	label          TEXT NOT NULL,
+	PRIMARY KEY (institution_id, tag, message_id)
+)
+;;
+CREATE INDEX publication_tag_message ON publication_tag (institution_id, message_id)
+;;
+-- publication_stem: the stems of a published text, made in Go, so that search
+-- finds the same on both engines.
+CREATE TABLE publication_stem (
+	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
+	stem           TEXT NOT NULL,
+	message_id     TEXT NOT NULL,
+	weight         BIGINT NOT NULL,
+	PRIMARY KEY (institution_id, stem, message_id)
+)
+;;
+CREATE INDEX publication_stem_message ON publication_stem (institution_id, message_id)
 ;;
 -- channel: one account of a profile on one platform. secret is encrypted.
 CREATE TABLE channel (
@@ -184,18 +197,6 @@ CREATE TABLE pace (
 	what           TEXT NOT NULL,
 	tat            BIGINT NOT NULL,
 	PRIMARY KEY (institution_id, channel_id, what)
-)
-;;
--- variant: a person's choice for one channel: left out, or a text of its own.
-CREATE TABLE variant (
-	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
-	message_id     TEXT NOT NULL,
-	channel_id     TEXT NOT NULL,
-	included       BOOLEAN NOT NULL DEFAULT TRUE,
-	edited         BOOLEAN NOT NULL DEFAULT FALSE,
-	text           TEXT NOT NULL DEFAULT '',
-	warning        TEXT NOT NULL DEFAULT '',
-	PRIMARY KEY (institution_id, message_id, channel_id)
 )
 ;;
 -- delivery: the ledger. One row for each message and channel, for ever.
@@ -266,8 +267,8 @@ CREATE TABLE task (
 ;;
 CREATE INDEX task_open ON task (institution_id, created_at) WHERE done_at = 0
 ;;
--- freeze: nothing that is scheduled goes out, but the categories allowed.
-CREATE TABLE freeze (
+-- freeze_period: nothing that is scheduled goes out, but the categories allowed.
+CREATE TABLE freeze_period (
 	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
 	id             TEXT NOT NULL,
 	reason         TEXT NOT NULL,
@@ -279,7 +280,7 @@ CREATE TABLE freeze (
 	PRIMARY KEY (institution_id, id)
 )
 ;;
-CREATE UNIQUE INDEX freeze_one ON freeze (institution_id) WHERE lifted_at = 0
+CREATE UNIQUE INDEX freeze_one ON freeze_period (institution_id) WHERE lifted_at = 0
 ;;
 -- slot: a weekly moment of a profile at which the next message of the queue goes out.
 -- weekday 1 is Monday; minute counts from midnight in the institution's zone.
