@@ -1,0 +1,79 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/web/layout"
+)
+
+// ETag is a strong validator of a body.
+func ETag(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// NotModified sets the validators of an answer and, when the reader already has
+// it (RFC 9110, 13), answers 304 and returns true. The etag is quoted; the
+// modification time may be zero.
+func NotModified(w http.ResponseWriter, r *http.Request, etag string, modified time.Time) bool {
+	h := w.Header()
+	if etag != "" {
+		h.Set("ETag", etag)
+	}
+	if !modified.IsZero() {
+		h.Set("Last-Modified", modified.UTC().Format(http.TimeFormat))
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if known := r.Header.Get("If-None-Match"); known != "" {
+		if !matches(known, etag) {
+			return false
+		}
+		w.WriteHeader(http.StatusNotModified)
+		return true
+	}
+	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
+	if err != nil || modified.IsZero() || modified.Truncate(time.Second).After(since) {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
+}
+
+// matches compares weakly: a compressed answer has the same meaning.
+func matches(known, etag string) bool {
+	if etag == "" {
+		return false
+	}
+	for candidate := range strings.SplitSeq(known, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// Redirect sends the reader on with 303 after a write, or with HX-Redirect when
+// htmx asked. The target must be a path of this site.
+func Redirect(w http.ResponseWriter, r *http.Request, path string) error {
+	path = LocalPath(path)
+	if isHTMX(r) {
+		w.Header().Set("HX-Redirect", path)
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	http.Redirect(w, r, path, http.StatusSeeOther)
+	return nil
+}
+
+// Confirm shows a page that asks before something that cannot be undone, and
+// posts to c.Action. Pages with JavaScript ask in place (data-module="confirm").
+func (k *Kit) Confirm(w http.ResponseWriter, r *http.Request, c layout.Confirm) error {
+	return k.Render(w, r, http.StatusOK, "confirm", layout.Page{Layout: layout.Auto, Title: c.Question, Content: c})
+}

@@ -1,0 +1,109 @@
+package web
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/klauspost/compress/gzhttp"
+)
+
+// DefaultMaxBody is the largest request body, in bytes, of a route that sets
+// no other: room for any form of text, not for files.
+const DefaultMaxBody = 1 << 20
+
+type route struct {
+	maxBody       int64
+	noSession     bool
+	noCompression bool
+	anyOrigin     bool
+	embeddable    bool
+}
+
+// RouteOption changes how one route is served.
+type RouteOption func(*route)
+
+// MaxBody allows request bodies up to n bytes.
+func MaxBody(n int64) RouteOption { return func(r *route) { r.maxBody = n } }
+
+// WithoutSession neither reads nor writes a session: for public pages and
+// whatever many people read, since it saves a query.
+func WithoutSession() RouteOption { return func(r *route) { r.noSession = true } }
+
+// WithoutCompression is for answers that are compressed already, and for
+// streams.
+func WithoutCompression() RouteOption { return func(r *route) { r.noCompression = true } }
+
+// AnyOrigin accepts writes from other sites: only for routes that prove the
+// sender in another way (API tokens, signed ActivityPub requests, one-click
+// unsubscription).
+func AnyOrigin() RouteOption { return func(r *route) { r.anyOrigin = true } }
+
+// Embeddable lets other sites show the page in a frame.
+func Embeddable() RouteOption { return func(r *route) { r.embeddable = true } }
+
+func newRoute(options []RouteOption) *route {
+	r := &route{maxBody: DefaultMaxBody}
+	for _, option := range options {
+		option(r)
+	}
+	return r
+}
+
+func (rt *route) limit(w http.ResponseWriter, r *http.Request) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
+	}
+}
+
+// policy is the content security policy of every page: nothing but our own
+// files, no inline script and no inline style. data: images are the icons in
+// the style sheet, blob: is the preview of a photograph not yet uploaded.
+func policy(embeddable bool) string {
+	ancestors := "'none'"
+	if embeddable {
+		ancestors = "*"
+	}
+	return strings.Join([]string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:",
+		"media-src 'self' blob:", "font-src 'self'", "connect-src 'self'", "manifest-src 'self'",
+		"worker-src 'self'", "frame-src 'self'", "form-action 'self'", "frame-ancestors " + ancestors, "base-uri 'none'",
+	}, "; ")
+}
+
+func (rt *route) headers(k *Kit, w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", policy(rt.embeddable))
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
+	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(self), payment=(), usb=()")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if !rt.embeddable {
+		h.Set("X-Frame-Options", "DENY")
+	}
+	if k.secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+// compress gzips what is text and large enough to gain from it.
+func compress(next http.Handler) http.Handler {
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.EnableZstd(false), gzhttp.ContentTypeFilter(textual))
+	if err != nil {
+		panic("web: constant compression options: " + err.Error())
+	}
+	return wrap(next)
+}
+
+// textual says which answers are compressed. Event streams are not: a reader
+// must get each event at once.
+func textual(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	switch kind {
+	case "text/event-stream":
+		return false
+	case "application/json", "application/problem+json", "application/javascript", "application/xml", "application/manifest+json",
+		"application/activity+json", "application/ld+json", "application/feed+json", "application/rss+xml", "application/atom+xml", "image/svg+xml":
+		return true
+	}
+	return strings.HasPrefix(kind, "text/")
+}
