@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -48,6 +49,10 @@ type Options struct {
 	// the request is for. Nil, or a nil zone, is Italian and Europe/Rome.
 	Place func(r *http.Request) (lang string, loc *time.Location)
 
+	// Around wraps every handler whose route has a session, once that is loaded:
+	// there the application puts who is signed in into the request's context.
+	Around func(Handler) Handler
+
 	// SignIn is the path of the sign-in page; a GET by nobody to a page that
 	// needs a person goes there with ?next=. Empty shows the error page.
 	SignIn string
@@ -67,7 +72,9 @@ type Kit struct {
 	now     func() time.Time
 	shell   func(*http.Request, *layout.Page)
 	place   func(*http.Request) (string, *time.Location)
+	around  func(Handler) Handler
 	signIn  string
+	routes  []string
 	pages   *pages
 	origin  *http.CrossOriginProtection
 }
@@ -88,7 +95,7 @@ func New(o Options) (*Kit, error) {
 	k := &Kit{
 		Assets: set, Streams: NewStreams(DefaultStreams()),
 		bundle: o.Bundle, log: o.Log, proxies: o.TrustedProxies, now: o.Now,
-		shell: o.Shell, place: o.Place, signIn: o.SignIn,
+		shell: o.Shell, place: o.Place, around: o.Around, signIn: o.SignIn,
 		secure: o.BaseURL != nil && o.BaseURL.Scheme == "https",
 		origin: http.NewCrossOriginProtection(),
 	}
@@ -125,12 +132,20 @@ func (k *Kit) Mount(mux *http.ServeMux) {
 
 // Handle registers a handler for a ServeMux pattern.
 func (k *Kit) Handle(mux *http.ServeMux, pattern string, h Handler, options ...RouteOption) {
+	k.routes = append(k.routes, pattern)
 	mux.Handle(pattern, k.Handler(h, options...))
 }
+
+// Routes lists the patterns registered with Handle, in order, so that a test can
+// ask of each of them who may use it.
+func (k *Kit) Routes() []string { return slices.Clone(k.routes) }
 
 // Handler is h with everything around it, for those who mount it themselves.
 func (k *Kit) Handler(h Handler, options ...RouteOption) http.Handler {
 	route := newRoute(options)
+	if !route.noSession && k.around != nil {
+		h = k.around(h)
+	}
 	var inner http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer k.recover(w, r)
 		if err := k.origin.Check(r); err != nil && !route.anyOrigin {
