@@ -1,0 +1,12 @@
+// Package secret keeps what a leaked database must not give away.
+//
+// A master key lives in a file outside the database and outside its backups. From
+// it come a key that seals (AES-256-GCM) tokens of channels and seeds of one-time
+// codes, and a key that makes look-up values (HMAC-SHA-256). A sealed text is
+// bound to its purpose, which names the row it belongs to: copied to another row
+// it does not open.
+//
+// The file holds one key on each line, the current one first. Older ones only
+// open what they sealed; Rotate adds a new one, and what is sealed again moves
+// over to it (Stale says what should).
+package secret
