@@ -1,0 +1,120 @@
+package channeltest
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/channel"
+)
+
+// Subject is an adapter beside a peer that the suite may torment. Each case has
+// a fresh one.
+type Subject struct {
+	Adapter channel.Adapter
+
+	// Account is connected to the peer through the gate, with its Limits read. Its
+	// Keep and Take are the suite's own.
+	Account channel.Account
+	Gate    *Gate
+
+	// Final tells the request that makes a post visible.
+	Final func(*http.Request) bool
+	// Upload tells the requests that upload a file without showing it; nil when
+	// the platform has none.
+	Upload func(*http.Request) bool
+
+	// Posts is what citizens see now on the account, oldest first, read from the
+	// peer itself and not through the adapter.
+	Posts func(t testing.TB) []Seen
+	// Revoke ends the account's token at the peer.
+	Revoke func(t testing.TB)
+
+	// Typed is what a person types to connect the account through the gate, and
+	// Wrong what they may type wrongly.
+	Typed map[string]string
+	Wrong []Wrong
+
+	// Secrets must appear in no error.
+	Secrets []string
+
+	// Idempotent says that a repeated Finalize makes no second post.
+	Idempotent bool
+
+	// SameText tells whether a citizen reads what was sent; nil: equal.
+	SameText func(sent, seen string) bool
+
+	// Video is the content of a video that the peer takes; nil: a minimal MP4.
+	Video []byte
+
+	// Cannot names the cases that this peer cannot play, with the reason.
+	Cannot map[Case]string
+}
+
+// Wrong is an entry typed wrongly while connecting.
+type Wrong struct {
+	Field string            // the entry that the error must name
+	Typed map[string]string // replaces entries of Subject.Typed
+}
+
+// Seen is a post as a citizen finds it on the peer.
+type Seen struct {
+	ID     string // Remote.ID of the copy
+	URL    string // Remote.URL, when the peer knows it
+	Text   string
+	Media  []SeenMedia
+	Edited bool // the peer says that it was changed
+}
+
+// SeenMedia is one file of a post.
+type SeenMedia struct {
+	Alt   string
+	Video bool
+}
+
+// Case is one thing that the suite proves.
+type Case string
+
+// The cases. A Subject may leave one out only with a reason.
+const (
+	Text            Case = "a text appears as it was written"
+	Languages       Case = "accents, emoji and right-to-left text arrive whole"
+	Picture         Case = "a picture appears with its description"
+	Album           Case = "an album as large as allowed appears in order"
+	Video           Case = "a video appears"
+	PrepareTwice    Case = "preparing twice shows nothing and uploads nothing again"
+	Resume          Case = "preparing goes on from the last saved step"
+	Pace            Case = "each upload asks for the right to go, and a refusal is passed on"
+	Crash           Case = "after a crash at any request the post is there once"
+	LostAnswer      Case = "an accepted post whose answer was lost is found, not repeated"
+	Repeat          Case = "a repeated finalize makes no second post"
+	FindAbsent      Case = "a post that never left is not found"
+	Edit            Case = "an edit reaches the copy and may be repeated"
+	EditMedia       Case = "an edit keeps the pictures and corrects their descriptions"
+	EditGone        Case = "an edit of a removed copy says that it is gone"
+	Withdraw        Case = "a withdrawn copy is no longer there, and may be withdrawn again"
+	TooLong         Case = "a text beyond the limit is refused"
+	Unreachable     Case = "without a connection nothing was sent"
+	Hung            Case = "a cut connection is an unknown outcome"
+	Slow            Case = "a peer that does not answer in time is an unknown outcome"
+	Broken          Case = "an answer of 500 is an unknown outcome"
+	TooFast         Case = "too many requests wait as long as the platform asks"
+	WebPage         Case = "a web page instead of an answer is recognised"
+	Revoked         Case = "a revoked token asks for a person"
+	SelfTest        Case = "the self-test publishes nothing and reads the limits"
+	Connect         Case = "a person connects the account with what they know"
+	ConnectWrong    Case = "a wrong entry is named while connecting"
+	ConnectDown     Case = "connecting to a peer that does not answer says so"
+	CapabilitySound Case = "the capabilities say where they were read"
+)
+
+// TooManyJSON writes a 429 with a Retry-After header in seconds and a JSON
+// body, for NewGate.
+func TooManyJSON(body string) func(http.ResponseWriter, time.Duration) {
+	return func(w http.ResponseWriter, wait time.Duration) {
+		w.Header().Set("Retry-After", seconds(wait))
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusTooManyRequests)
+		w.Write([]byte(body))
+	}
+}
