@@ -1,0 +1,252 @@
+package publishing
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"codeberg.org/arengo/arengo/internal/fault"
+)
+
+// Limits of what one message may hold.
+const (
+	MaxTitle       = 200    // characters
+	MaxBody        = 50_000 // characters
+	MaxAttachments = 60
+	MaxAlt         = 1500
+	MaxTags        = 12
+)
+
+// Category is what a message is about; a freeze lets some through.
+type Category string
+
+// The categories, in the order of the form.
+const (
+	News      Category = "news"
+	Services  Category = "services"
+	Roads     Category = "roads"
+	School    Category = "school"
+	Culture   Category = "culture"
+	Sport     Category = "sport"
+	Council   Category = "council"
+	Emergency Category = "emergency"
+)
+
+var categories = []Category{News, Services, Roads, School, Culture, Sport, Council, Emergency}
+
+// Categories lists all categories.
+func Categories() []Category { return slices.Clone(categories) }
+
+// Content is what a message says: all that an approval is bound to.
+type Content struct {
+	Title     string       `json:"title"`
+	Body      string       `json:"body"` // Markdown
+	Lang      string       `json:"lang"` // BCP 47
+	Category  Category     `json:"category"`
+	Tags      []string     `json:"tags,omitempty"` // as typed, without #
+	Media     []Attachment `json:"media,omitempty"`
+	Event     *Event       `json:"event,omitempty"`
+	Place     *Place       `json:"place,omitempty"`
+	Variants  []Variant    `json:"variants,omitempty"` // only those a person touched
+	ProfileID string       `json:"profile_id"`
+}
+
+// Attachment is an uploaded file of a message. A picture has alt text.
+type Attachment struct {
+	MediaID string `json:"media_id"`
+	Alt     string `json:"alt,omitempty"`
+	Caption string `json:"caption,omitempty"`
+}
+
+// Event is when something happens. Walls are local times "2026-05-04T18:30" in
+// the institution's zone; End may be empty.
+type Event struct {
+	Start string `json:"start"`
+	End   string `json:"end,omitempty"`
+	Where string `json:"where,omitempty"`
+}
+
+// Place is a point on a map, WGS 84 degrees.
+type Place struct {
+	Name string  `json:"name,omitempty"`
+	Lat  float64 `json:"lat"`
+	Lon  float64 `json:"lon"`
+}
+
+// Variant is a person's choice for one channel; a channel without one gets the
+// default text.
+type Variant struct {
+	ChannelID string `json:"channel_id"`
+	LeftOut   bool   `json:"left_out,omitempty"`
+	Edited    bool   `json:"edited,omitempty"`  // Text replaces the default
+	Text      string `json:"text,omitempty"`    // may hold {link}
+	Warning   string `json:"warning,omitempty"` // content warning
+}
+
+// Variant returns the choice for a channel, or the zero choice.
+func (c Content) Variant(channelID string) Variant {
+	for _, v := range c.Variants {
+		if v.ChannelID == channelID {
+			return v
+		}
+	}
+	return Variant{ChannelID: channelID}
+}
+
+// Kind is event, album or news: what the site shows the message as.
+func (c Content) Kind() string {
+	switch {
+	case c.Event != nil:
+		return "event"
+	case len(c.Media) > 4:
+		return "album"
+	}
+	return "news"
+}
+
+// Tidy normalises what was typed: Unicode NFC, no control characters, trimmed,
+// tags without # and without repetition. It changes no meaning.
+func (c Content) Tidy() Content {
+	c.Title = strings.Join(strings.Fields(clean(c.Title)), " ")
+	c.Body = strings.TrimSpace(clean(strings.ReplaceAll(strings.ReplaceAll(c.Body, "\r\n", "\n"), "\r", "\n")))
+	if c.Lang == "" {
+		c.Lang = "it"
+	}
+	if c.Category == "" {
+		c.Category = News
+	}
+	var tags []string
+	seen := map[string]bool{}
+	for _, t := range c.Tags {
+		t = strings.Trim(clean(t), "# \t,;")
+		if k := TagKey(t); k != "" && !seen[k] {
+			seen[k] = true
+			tags = append(tags, t)
+		}
+	}
+	c.Tags = tags
+	c.Media = slices.Clone(c.Media)
+	for i := range c.Media {
+		c.Media[i].Alt = strings.TrimSpace(clean(c.Media[i].Alt))
+		c.Media[i].Caption = strings.TrimSpace(clean(c.Media[i].Caption))
+	}
+	c.Variants = slices.DeleteFunc(slices.Clone(c.Variants), func(v Variant) bool {
+		return !v.LeftOut && !v.Edited && v.Warning == ""
+	})
+	for i := range c.Variants {
+		c.Variants[i].Text = strings.TrimSpace(clean(strings.ReplaceAll(c.Variants[i].Text, "\r\n", "\n")))
+	}
+	slices.SortFunc(c.Variants, func(a, b Variant) int { return strings.Compare(a.ChannelID, b.ChannelID) })
+	return c
+}
+
+// clean drops control characters and the marks that reorder text around them;
+// right-to-left letters, joiners and emoji stay.
+func clean(s string) string {
+	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case unicode.IsControl(r), r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0xFEFF:
+			return -1
+		}
+		return r
+	}, s)
+}
+
+var tagOther = regexp.MustCompile(`[^\p{L}\p{N}]+`)
+
+// TagKey is the form of a tag used in addresses and comparisons: "Bilancio
+// Partecipativo" and "#bilanciopartecipativo" are one.
+func TagKey(label string) string {
+	return strings.ToLower(tagOther.ReplaceAllString(norm.NFC.String(label), ""))
+}
+
+// Hash is the SHA-256 of the whole content, to which an approval is bound.
+func (c Content) Hash() string { return hashJSON(c) }
+
+// TextHash is of what a citizen reads: equal texts are warned about as
+// duplicates, whatever their pictures.
+func (c Content) TextHash() string {
+	return hashJSON([]string{strings.ToLower(c.Title), strings.ToLower(strings.Join(strings.Fields(c.Body), " ")), c.ProfileID})
+}
+
+func hashJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain strings and numbers: cannot happen
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// check returns what forbids saving, even as a draft: only what is beyond any
+// limit, since half-written text must be kept.
+func (c Content) check() error {
+	var f fault.Fields
+	if n := utf8.RuneCountInString(c.Title); n > MaxTitle {
+		f.Add("title", "message.title.long", n, MaxTitle)
+	}
+	if n := utf8.RuneCountInString(c.Body); n > MaxBody {
+		f.Add("body", "message.body.long", n, MaxBody)
+	}
+	if len(c.Media) > MaxAttachments {
+		f.Add("media", "message.media.many", MaxAttachments)
+	}
+	if len(c.Tags) > MaxTags {
+		f.Add("tags", "message.tags.many", MaxTags)
+	}
+	if !slices.Contains(categories, c.Category) {
+		f.Add("category", "message.category.unknown")
+	}
+	if p := c.Place; p != nil && (p.Lat < -90 || p.Lat > 90 || p.Lon < -180 || p.Lon > 180 || p.Lat != p.Lat || p.Lon != p.Lon) {
+		f.Add("place", "message.place.range")
+	}
+	return f.Err()
+}
+
+// ready returns what forbids submitting. kinds tells each attachment's content type.
+func (c Content) ready(kinds map[string]string, loc *time.Location) error {
+	var f fault.Fields
+	if c.Title == "" {
+		f.Add("title", "message.title.missing")
+	}
+	if c.Body == "" {
+		f.Add("body", "message.body.missing")
+	}
+	for i, m := range c.Media {
+		switch kind, known := kinds[m.MediaID]; {
+		case !known:
+			f.Add("media", "message.media.missing", i+1)
+		case strings.HasPrefix(kind, "image/") && m.Alt == "":
+			f.Add("alt-"+m.MediaID, "message.alt.missing", i+1)
+		case utf8.RuneCountInString(m.Alt) > MaxAlt:
+			f.Add("alt-"+m.MediaID, "message.alt.long", i+1, MaxAlt)
+		}
+	}
+	if e := c.Event; e != nil {
+		start, err := ParseWall(e.Start, loc)
+		if err != nil {
+			f.Add("event_start", wallKey(err, "message.event.start"))
+		}
+		if e.End != "" {
+			end, err2 := ParseWall(e.End, loc)
+			switch {
+			case err2 != nil:
+				f.Add("event_end", wallKey(err2, "message.event.end"))
+			case err == nil && end.At.Before(start.At):
+				f.Add("event_end", "message.event.order")
+			}
+		}
+	}
+	return f.Err()
+}
