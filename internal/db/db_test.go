@@ -57,6 +57,15 @@ var exceptions = map[string]string{
 	"institution": "its id is the institution's",
 	"person":      "may serve several institutions",
 	"heartbeat":   "of the scheduler",
+
+	"session":       "a browser's; its person may serve several institutions",
+	"totp":          "a person's",
+	"recovery_code": "a person's",
+	"passkey":       "a person's",
+	"oidc_identity": "a person's",
+	"one_time_link": "a person's; it may lead to one institution",
+	"known_device":  "a person's",
+	"rate_limit":    "of addresses and accounts, before it is known whose they are",
 }
 
 func TestEveryRowBelongsToAnInstitution(t *testing.T) {

@@ -19,7 +19,7 @@ const (
 	Administrator Role = "administrator" // people, channels, institution
 )
 
-// Roles lists all roles, from the least to the most powerful.
+// roles lists all roles, from the least to the most powerful.
 var roles = []Role{Reader, Writer, Approver, Duty, Administrator}
 
 // Roles lists all roles.
