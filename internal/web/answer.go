@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -59,10 +60,13 @@ func matches(known, etag string) bool {
 	return false
 }
 
-// Redirect sends the reader on with 303 after a write, or with HX-Redirect when
-// htmx asked. The target must be a path of this site.
+// Redirect sends the reader on with 303 after a write that succeeded, or with
+// HX-Redirect when htmx asked. The target must be a path of this site. It also
+// tells the browser that the text it kept for this form has arrived (partial
+// "draft-offer"), so it may be forgotten.
 func Redirect(w http.ResponseWriter, r *http.Request, path string) error {
 	path = LocalPath(path)
+	confirmDraft(w, r)
 	if isHTMX(r) {
 		w.Header().Set("HX-Redirect", path)
 		w.WriteHeader(http.StatusNoContent)
@@ -70,6 +74,16 @@ func Redirect(w http.ResponseWriter, r *http.Request, path string) error {
 	}
 	http.Redirect(w, r, path, http.StatusSeeOther)
 	return nil
+}
+
+// confirmDraft sets the cookie that the module "draft" reads; it is not HttpOnly
+// for that reason and holds nothing but the name of the form.
+func confirmDraft(w http.ResponseWriter, r *http.Request) {
+	id := r.PostForm.Get("_draft")
+	if id == "" || len(id) > 200 {
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: "arengo_saved", Value: url.PathEscape(id), Path: "/", MaxAge: 600, SameSite: http.SameSiteLaxMode})
 }
 
 // Confirm shows a page that asks before something that cannot be undone, and
