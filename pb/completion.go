@@ -1,0 +1,351 @@
+package pb
+
+import (
+	"context"
+	"math/big"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// This file decides which endowment Equal Shares runs at. Neither overspending
+// nor exhaustiveness is monotone in the endowment, so every step from the first
+// has to be decided; but steps are independent of each other, so all cores work
+// on them, and skip.go decides many at once where it can certify that all of
+// them have the same outcome.
+
+// outcome is what a completion does after a step.
+type outcome int
+
+const (
+	goOn    outcome = iota
+	accept          // this step's winners are the result
+	tooDear         // the winners of the step before are the result
+)
+
+// steps describes a completion: step k has the endowment (first + k·width)/n in
+// smallest units.
+type steps struct {
+	*mesInput
+	first, width int64
+	judge        func(bought []int32, cost int64) outcome
+	ctx          context.Context
+	o            Options
+	effort       Effort
+	mu           sync.Mutex
+
+	next   atomic.Int64 // first step nobody has claimed
+	answer atomic.Int64 // smallest step known not to go on; maxInt64 while none
+	stride atomic.Int64 // how many steps a worker claims at once
+	done   atomic.Int64
+	result outcome
+	err    error
+}
+
+// shares runs Equal Shares with the rule's completion.
+func (t *tally) shares(ctx context.Context) error {
+	m, err := t.mesInput()
+	if err != nil {
+		return err
+	}
+	if m.n == 0 {
+		return t.finishShares(ctx, m, 0, 0)
+	}
+	unit := t.in.unit()
+	if unit > maxAmount/m.n {
+		return &OptionError{Reason: ReasonTooLarge}
+	}
+	s := &steps{mesInput: m, first: m.budget, width: unit * m.n, ctx: ctx, o: t.o}
+	switch t.rule.Completion {
+	case CompleteNone, CompleteUtil:
+		return t.finishShares(ctx, m, m.budget, 0)
+	case CompleteAdd1, CompleteAdd1Util:
+		s.judge = t.judge(m, t.supportedOpen(m), true)
+	case CompleteCity:
+		if t.allFit(m) {
+			// Nothing can overspend: the endowment never matters for the set.
+			return t.finishShares(ctx, m, m.budget, 0)
+		}
+		s.first = m.budget / s.width * s.width
+		s.judge = t.judge(m, t.supportedOpen(m), false)
+	case CompleteCityUtil:
+		if t.allFit(m) {
+			return t.finishShares(ctx, m, m.budget, 0)
+		}
+		s.first = m.budget / s.width * s.width
+		s.judge = t.judge(m, t.open(), true)
+	}
+	k, err := s.search()
+	if err != nil {
+		return err
+	}
+	t.result.Effort = s.effort
+	return t.finishShares(ctx, m, s.first+k*s.width, k)
+}
+
+// mesInput gathers what all runs share.
+func (t *tally) mesInput() (*mesInput, error) {
+	m := &mesInput{in: t.in, prof: t.in.profile(t.rule.Utility), utility: t.rule.Utility, rank: t.rank,
+		limits: t.limits, n: int64(t.in.Voters), budget: t.budget}
+	for p := range t.in.Projects {
+		if t.limits.excluded[p] || m.prof.total[p] == 0 {
+			continue
+		}
+		if m.prof.total[p] >= 1<<52 {
+			return nil, &OptionError{Reason: ReasonTooLarge}
+		}
+		switch {
+		case t.in.Projects[p].Cost > 0:
+			m.cands = append(m.cands, int32(p))
+		case m.utility != UtilityCost: // worth nothing under cost utilities
+			m.free = append(m.free, int32(p))
+		}
+	}
+	t.byRank(m.free)
+	return m, nil
+}
+
+// supportedOpen lists the projects that a raised endowment could buy.
+func (t *tally) supportedOpen(m *mesInput) []int32 { return m.cands }
+
+// allFit says whether the budget pays for all projects together.
+func (t *tally) allFit(*mesInput) bool {
+	total := int64(0)
+	for _, p := range t.open() {
+		total += int64(t.in.Projects[p].Cost)
+	}
+	return total <= t.budget
+}
+
+// judge returns the verdict on a step: too dear if it overspends; else accepted
+// if it is exhaustive, that is no other of the given projects fits, when that is
+// asked for; and accepted in any case when it bought all that can be bought,
+// since more money then changes nothing.
+func (t *tally) judge(m *mesInput, others []int32, exhaustive bool) func([]int32, int64) outcome {
+	pool := sync.Pool{New: func() any { s := make([]bool, len(t.in.Projects)); return &s }}
+	return func(bought []int32, cost int64) outcome {
+		if cost > m.budget {
+			return tooDear
+		}
+		if len(bought) == len(m.cands)+len(m.free) {
+			return accept
+		}
+		won := pool.Get().(*[]bool)
+		defer pool.Put(won)
+		clear(*won)
+		ls := t.limits.start(t.in)
+		for _, p := range bought {
+			(*won)[p] = true
+			ls.take(p)
+		}
+		if exhaustive {
+			full := true
+			for _, p := range others {
+				if !(*won)[p] && cost+int64(t.in.Projects[p].Cost) <= m.budget && ls.allows(p) {
+					full = false
+					break
+				}
+			}
+			if full {
+				return accept
+			}
+		}
+		if !t.limits.none { // limits may forbid all that is left
+			for _, p := range m.cands {
+				if !(*won)[p] && ls.allows(p) {
+					return goOn
+				}
+			}
+			return accept
+		}
+		return goOn
+	}
+}
+
+// finishShares runs once more at the endowment found, writes down the rounds
+// exactly, and adds the utilitarian part of the completion.
+func (t *tally) finishShares(ctx context.Context, m *mesInput, enum, k int64) error {
+	if m.n > 0 {
+		var s scratch
+		r := newRun(m, &s, enum, -1)
+		if err := r.run(ctx); err != nil {
+			return err
+		}
+		t.result.Effort.Runs++
+		t.result.Effort.Exact += int64(r.exactCount)
+		t.result.Effort.Refreshs += int64(r.refreshes)
+		t.result.Rounds = t.rounds(r)
+		t.result.Steps = k
+		t.result.Endowment = r.endowment()
+		t.result.StartEndowment = big.NewRat(m.budget, m.n)
+		t.result.StartEndowment.Quo(t.result.StartEndowment, new(big.Rat).SetInt64(t.in.unit()))
+		for _, p := range r.bought {
+			t.win(p, PhaseShares)
+		}
+	}
+	switch t.rule.Completion {
+	case CompleteUtil, CompleteAdd1Util:
+		t.fill(PhaseGreedy, t.bySatisfaction())
+	case CompleteCityUtil:
+		t.fill(PhaseGreedy, t.byVotes())
+	}
+	return nil
+}
+
+// rounds writes down what a run bought with exact prices.
+func (t *tally) rounds(r *mesRun) []Round {
+	if len(r.bought) == 0 {
+		return nil
+	}
+	r.x.upTo(r, len(r.bought))
+	unit := new(big.Rat).SetInt64(t.in.unit())
+	out := make([]Round, len(r.bought))
+	for k, p := range r.bought {
+		rd := Round{Project: int(p)}
+		price := r.x.rate(k) // smallest units
+		cost := new(big.Rat).SetInt64(int64(t.in.Projects[p].Cost))
+		for _, j := range r.prof.supporters(int(p)) {
+			w := int64(r.in.ballots.weight[j])
+			switch d := r.poor[j]; {
+			case cost.Sign() == 0:
+			case d == int32(k):
+				rd.PoorPayers += w
+			case d > int32(k):
+				rd.FullPayers += w
+			}
+		}
+		switch {
+		case t.rule.Utility == UtilityCost:
+			rd.Rate = new(big.Rat).Quo(price, cost)
+			rd.Payment = new(big.Rat).Quo(price, unit)
+		case r.prof.util == nil:
+			rd.Rate = new(big.Rat).Quo(price, unit)
+			rd.Payment = rd.Rate
+		default: // points may be counted in parts
+			rd.Rate = new(big.Rat).Quo(price, unit)
+			if t.rule.Utility == UtilityCardinal {
+				rd.Rate.Mul(rd.Rate, new(big.Rat).SetInt64(pow10(t.in.pointDigits)))
+			}
+		}
+		if rd.Payment != nil && price.Sign() > 0 {
+			rd.EffectiveVotes = new(big.Rat).Quo(cost, price)
+		}
+		out[k] = rd
+	}
+	return out
+}
+
+// search finds the step whose winners are the result.
+func (s *steps) search() (int64, error) {
+	workers := s.o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	s.answer.Store(1<<63 - 1)
+	s.stride.Store(1)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { s.work() })
+	}
+	wg.Wait()
+	if s.err != nil {
+		return 0, s.err
+	}
+	k := s.answer.Load()
+	if s.result == tooDear {
+		k--
+	}
+	return k, nil
+}
+
+// work claims steps until none below the answer is left.
+func (s *steps) work() {
+	var sc scratch
+	sk := newSkipper(s)
+	for {
+		width := max(1, s.stride.Load())
+		k := s.next.Add(width) - width
+		if k >= s.answer.Load() {
+			break
+		}
+		if err := s.decide(&sc, sk, k, k+width-1); err != nil {
+			s.mu.Lock()
+			if s.err == nil {
+				s.err = err
+			}
+			s.mu.Unlock()
+			s.answer.Store(-1)
+			break
+		}
+		s.report(s.done.Add(width), k)
+	}
+	s.mu.Lock()
+	s.effort.Runs += sk.runs
+	s.effort.Skipped += sk.skipped
+	s.effort.Exact += sk.exact
+	s.effort.Refreshs += sk.refreshes
+	s.mu.Unlock()
+}
+
+func (s *steps) report(done, k int64) {
+	if s.o.Progress == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Progress(done, (float64(s.first)+float64(k)*float64(s.width))/float64(s.n)/float64(s.in.unit()))
+}
+
+// decide settles the steps from..to: all at once if that can be certified, else
+// in halves, down to a single step, which is run.
+func (s *steps) decide(sc *scratch, sk *skipper, from, to int64) error {
+	if from >= s.answer.Load() {
+		return nil
+	}
+	if to > from {
+		if to > (maxAmount-s.first)/s.width {
+			return &OptionError{Reason: ReasonTooLarge}
+		}
+		switch o, ok, err := sk.certify(s.ctx, s.first+from*s.width, s.first+to*s.width, to-from); {
+		case err != nil:
+			return err
+		case ok && o == goOn:
+			sk.skipped += to - from
+			return nil
+		case ok:
+			s.settle(from, o) // every step of the range ends: the first one counts
+			return nil
+		}
+		mid := from + (to-from)/2
+		if err := s.decide(sc, sk, from, mid); err != nil {
+			return err
+		}
+		return s.decide(sc, sk, mid+1, to)
+	}
+	if from > (maxAmount-s.first)/s.width {
+		return &OptionError{Reason: ReasonTooLarge}
+	}
+	r := newRun(s.mesInput, sc, s.first+from*s.width, s.budget)
+	err := r.run(s.ctx)
+	r.release(sc)
+	if err != nil {
+		return err
+	}
+	sk.runs++
+	sk.exact += int64(r.exactCount)
+	sk.refreshes += int64(r.refreshes)
+	if o := s.judge(r.bought, r.cost); o != goOn {
+		s.settle(from, o)
+	}
+	return nil
+}
+
+// settle notes that step k does not go on; the smallest such step counts.
+func (s *steps) settle(k int64, o outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k < s.answer.Load() {
+		s.answer.Store(k)
+		s.result = o
+	}
+}
