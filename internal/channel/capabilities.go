@@ -31,6 +31,7 @@ type Capabilities struct {
 	Edit     bool // an edit on the site can reach the copy
 	Withdraw bool
 	ReadBack bool // Find can prove presence and absence
+	Final    bool // what went out can be changed by nobody, as a letter
 	ShowsURL bool // the link must stand in the text (else a card or facet carries it)
 
 	Pace Pace
