@@ -23,7 +23,7 @@ type State string
 const (
 	Connected    State = "connected"
 	Failing      State = "failing"
-	Revoked      State = "revoked"
+	Lapsed       State = "revoked" // the platform no longer accepts our sign-in
 	Disconnected State = "disconnected"
 )
 
@@ -171,7 +171,7 @@ func Failed(ctx context.Context, tx *db.Tx, c Channel, e *Error, now time.Time) 
 	state := Failing
 	switch e.Class {
 	case Revoked:
-		state = Revoked
+		state = Lapsed
 	case Refused, Unknown:
 		return nil // about one post, not about the connection
 	}
