@@ -27,6 +27,7 @@ type Capabilities struct {
 	VideoBytes int64
 	VideoTypes []string
 	Documents  int
+	Mixed      bool // pictures and videos may stand in one post
 
 	Edit     bool // an edit on the site can reach the copy
 	Withdraw bool

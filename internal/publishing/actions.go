@@ -2,6 +2,7 @@ package publishing
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -80,7 +81,7 @@ func (d *Desk) Save(ctx context.Context, institutionID, id string, rev int64, c 
 }
 
 // errSame ends a change that would change nothing, as success.
-var errSame = fault.New(fault.Internal, "fault.internal")
+var errSame = errors.New("nothing to change")
 
 // change locks a message, lets do alter it, stores it with the audit record that
 // do returns, all in one transaction.
@@ -100,7 +101,7 @@ func (d *Desk) change(ctx context.Context, institutionID, id string, m *Message,
 		}
 		return audit.Record(ctx, tx, institutionID, action, id, detail, now)
 	})
-	if err == error(errSame) {
+	if errors.Is(err, errSame) {
 		return nil
 	}
 	return err
@@ -121,11 +122,10 @@ func (d *Desk) Submit(ctx context.Context, institutionID, id string) (m Message,
 		default:
 			return nil, fault.Clash("message.state.not_draft")
 		}
-		loc, profile, err := d.ready(ctx, tx, m)
+		profile, err := d.ready(ctx, tx, m)
 		if err != nil {
 			return nil, err
 		}
-		_ = loc
 		m.State, m.SubmittedBy, m.SubmittedAt, m.SentBack = Submitted, actor.PersonID, now, ""
 		if !profile.FourEyes {
 			m.ApprovedBy, m.ApprovedAt, m.ApprovedHash = actor.PersonID, now, m.Hash
@@ -135,21 +135,21 @@ func (d *Desk) Submit(ctx context.Context, institutionID, id string) (m Message,
 	})
 }
 
-// ready checks that a message's content is complete.
-func (d *Desk) ready(ctx context.Context, tx *db.Tx, m Message) (*time.Location, institution.Profile, error) {
+// ready checks that a message's content is complete, and returns its profile.
+func (d *Desk) ready(ctx context.Context, tx *db.Tx, m Message) (institution.Profile, error) {
 	profile, err := institution.ProfileByID(ctx, tx, m.InstitutionID, m.Content.ProfileID)
 	if err != nil {
-		return nil, profile, err
+		return profile, err
 	}
 	inst, err := institution.ByID(ctx, tx, m.InstitutionID)
 	if err != nil {
-		return nil, profile, err
+		return profile, err
 	}
-	kinds, err := mediaKinds(ctx, tx, m.InstitutionID, m.Content.Media)
+	media, err := mediaOf(ctx, tx, m.InstitutionID, m.Content.Media)
 	if err != nil {
-		return nil, profile, err
+		return profile, err
 	}
-	return inst.Location(), profile, m.Content.ready(kinds, inst.Location())
+	return profile, m.Content.ready(media, inst.Location())
 }
 
 // Approve lets a message go out as it is. hash is of the content the approver

@@ -214,8 +214,8 @@ func (c Content) check() error {
 	return f.Err()
 }
 
-// ready returns what forbids submitting. kinds tells each attachment's content type.
-func (c Content) ready(kinds map[string]string, loc *time.Location) error {
+// ready returns what forbids submitting. files are the uploaded files by identifier.
+func (c Content) ready(files map[string]Media, loc *time.Location) error {
 	var f fault.Fields
 	if c.Title == "" {
 		f.Add("title", "message.title.missing")
@@ -224,10 +224,10 @@ func (c Content) ready(kinds map[string]string, loc *time.Location) error {
 		f.Add("body", "message.body.missing")
 	}
 	for i, m := range c.Media {
-		switch kind, known := kinds[m.MediaID]; {
+		switch file, known := files[m.MediaID]; {
 		case !known:
 			f.Add("media", "message.media.missing", i+1)
-		case strings.HasPrefix(kind, "image/") && m.Alt == "":
+		case file.IsImage() && m.Alt == "":
 			f.Add("alt-"+m.MediaID, "message.alt.missing", i+1)
 		case utf8.RuneCountInString(m.Alt) > MaxAlt:
 			f.Add("alt-"+m.MediaID, "message.alt.long", i+1, MaxAlt)

@@ -1,0 +1,70 @@
+package publishing
+
+import (
+	"log/slog"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/blob"
+	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/jobs"
+)
+
+// Desk is where messages are written, approved and sent out.
+type Desk struct {
+	db       *db.DB
+	jobs     *jobs.Pool
+	channels *channel.Switchboard
+	blobs    blob.Store
+	pictures *blob.Processor
+	writing  *Writing
+	clock    func() time.Time
+	log      *slog.Logger
+	address  func(institutionID string) string // base URL of an institution's site, without a final slash
+	lease    time.Duration
+
+	maxUpload int64
+}
+
+// Options for a desk.
+type Options struct {
+	DB       *db.DB
+	Channels *channel.Switchboard
+	Blobs    blob.Store
+	Pictures *blob.Processor
+	Clock    func() time.Time
+	Log      *slog.Logger
+	// Address returns the base URL of an institution's site.
+	Address func(institutionID string) string
+	// Lease is how long a worker that died keeps a delivery; 0: 90 s. It is longer
+	// than the longest irreversible call.
+	Lease time.Duration
+	// MaxUpload bounds one uploaded file, in bytes; 0: 200 MB.
+	MaxUpload int64
+}
+
+// finalizeTimeout bounds the irreversible call. It is well under the lease, so
+// that a worker which lost its lease has also given up its call.
+const finalizeTimeout = 40 * time.Second
+
+// NewDesk returns a desk and registers its background work.
+func NewDesk(o Options, r *jobs.Registry) *Desk {
+	if o.Lease == 0 {
+		o.Lease = 90 * time.Second
+	}
+	if o.MaxUpload == 0 {
+		o.MaxUpload = 200 << 20
+	}
+	d := &Desk{db: o.DB, channels: o.Channels, blobs: o.Blobs, pictures: o.Pictures, writing: NewWriting(),
+		clock: o.Clock, log: o.Log, address: o.Address, lease: o.Lease, maxUpload: o.MaxUpload}
+	jobs.Handle(r, d.workSendOut)
+	jobs.Handle(r, d.workDeliver)
+	jobs.Handle(r, d.workSweep)
+	jobs.Handle(r, d.workCheckChannels)
+	jobs.Every(r, sweepEvery, sweep{})
+	jobs.Every(r, 10*time.Minute, checkChannels{})
+	return d
+}
+
+// Use gives the desk the pool in which it enqueues its work.
+func (d *Desk) Use(p *jobs.Pool) { d.jobs = p }

@@ -1,0 +1,154 @@
+package publishing
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/institution"
+)
+
+// load gathers what is needed to act on a claimed delivery. An error of the
+// channel (a secret that cannot be opened) comes with the parcel.
+func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
+	p := &parcel{Delivery: del}
+	var inst institution.Institution
+	var files map[string]Media
+	var slug string
+	err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
+		if p.message, err = find(ctx, tx, del.InstitutionID, del.MessageID); err != nil {
+			return err
+		}
+		v, err := version(ctx, tx, del.InstitutionID, del.MessageID, del.Rev)
+		if err != nil {
+			return err
+		}
+		p.message.Content = v.Content
+		if p.channel, err = channel.ByID(ctx, tx, del.InstitutionID, del.ChannelID); err != nil {
+			return err
+		}
+		if p.frozen, err = frozenFor(ctx, tx, del.InstitutionID, v.Content.Category); err != nil {
+			return err
+		}
+		if inst, err = institution.ByID(ctx, tx, del.InstitutionID); err != nil {
+			return err
+		}
+		if files, err = mediaOf(ctx, tx, del.InstitutionID, v.Content.Media); err != nil {
+			return err
+		}
+		err = tx.QueryRow(ctx, `SELECT slug FROM publication WHERE institution_id = $1 AND message_id = $2`, del.InstitutionID, del.MessageID).Scan(&slug)
+		if errors.Is(err, db.ErrNone) {
+			return fault.Missing("message.missing")
+		}
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	p.expired = d.expired(p)
+	if p.channel.State.Usable() {
+		if p.adapter, p.account, err = d.channels.Open(p.channel); err != nil {
+			return p, err
+		}
+	}
+	p.caps = d.channels.Capabilities(p.channel)
+	if del.Withdraw && del.State != Attempting {
+		return p, nil // no text is needed to take one back
+	}
+	link := d.address(del.InstitutionID) + "/m/" + slug
+	p.post, p.problems, err = d.post(ctx, p.message.Content, files, p.channel, p.caps, inst, link)
+	p.post.Key, p.post.Due = del.ID, p.message.OutAt
+	return p, err
+}
+
+// expired reports whether a delivery is past its message's not-after, or, when
+// none was set, too long past its moment.
+func (d *Desk) expired(p *parcel) bool {
+	now := d.clock()
+	if notAfter := p.message.Plan.NotAfter.At; !notAfter.IsZero() {
+		return now.After(notAfter)
+	}
+	return now.Sub(p.DueAt) > giveUpAfter
+}
+
+// sweep is the net under the jobs: it brings back what is due and that no worker
+// has, whatever became of the job that should have woken it.
+type sweep struct{}
+
+func (sweep) Kind() string { return "publishing.sweep" }
+
+const (
+	sweepEvery = 15 * time.Second
+	// sweepGrace is how long after its time a delivery is left to its own job.
+	sweepGrace = 20 * time.Second
+)
+
+func (d *Desk) workSweep(ctx context.Context, _ sweep) error {
+	now := d.clock()
+	return d.db.InTx(ctx, func(tx *db.Tx) error {
+		type due struct{ institution, id string }
+		scan := func(s db.Scanner) (r due, err error) { err = s.Scan(&r.institution, &r.id); return r, err }
+		forgotten, err := db.All(ctx, tx, scan, `
+			UPDATE delivery SET next_at = $2
+			WHERE (institution_id, id) IN (SELECT institution_id, id FROM delivery WHERE next_at < $1 AND lease_until < $1 AND `+wanted+` LIMIT 500)
+			RETURNING institution_id, id`, db.At(now), db.At(now.Add(time.Minute)))
+		if err != nil {
+			return err
+		}
+		for _, r := range forgotten {
+			if err := d.enqueueAll(ctx, tx, r.institution, []string{r.id}); err != nil {
+				return err
+			}
+		}
+		messages, err := db.All(ctx, tx, scan, `
+			SELECT institution_id, id FROM message WHERE state = 'scheduled' AND held = '' AND due_at < $1 LIMIT 500`, db.At(now.Add(-sweepGrace)))
+		if err != nil {
+			return err
+		}
+		for _, r := range messages {
+			if err := d.enqueueSendOut(ctx, tx, r.institution, r.id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Recover gives back all leases: for the start of the only process on a SQLite
+// file, whose earlier workers are all dead.
+func (d *Desk) Recover(ctx context.Context) error {
+	now := d.clock()
+	return d.db.InTx(ctx, func(tx *db.Tx) error {
+		ids, err := db.All(ctx, tx, func(s db.Scanner) (r [2]string, err error) { err = s.Scan(&r[0], &r[1]); return r, err }, `
+			UPDATE delivery SET lease = '', lease_until = 0, next_at = $1 WHERE lease <> '' RETURNING institution_id, id`, db.At(now.Add(sweepGrace)))
+		if err != nil {
+			return err
+		}
+		for _, r := range ids {
+			if err := d.enqueueAll(ctx, tx, r[0], []string{r[1]}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// checkChannels tests and refreshes the channels whose time has come.
+type checkChannels struct{}
+
+func (checkChannels) Kind() string { return "publishing.check_channels" }
+
+func (d *Desk) workCheckChannels(ctx context.Context, _ checkChannels) error {
+	var due []channel.Channel
+	err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
+		due, err = channel.Due(ctx, tx, d.clock())
+		return err
+	})
+	for _, c := range due {
+		err = errors.Join(err, d.channels.Check(ctx, c))
+	}
+	return err
+}

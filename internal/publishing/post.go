@@ -1,0 +1,90 @@
+package publishing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/institution"
+)
+
+// linkMark stands for the address of the message's page in a variant written by
+// hand: the address is known only once the message is out.
+const linkMark = "{link}"
+
+// post adapts a message's content to one channel: the text, the files that fit,
+// the link card. problems say what is wrong with it.
+func (d *Desk) post(ctx context.Context, c Content, files map[string]Media, ch channel.Channel, caps channel.Capabilities, inst institution.Institution, link string) (channel.Post, []channel.Problem, error) {
+	choice := c.Variant(ch.ID)
+	var all []channel.Media
+	for _, a := range c.Media {
+		if f, ok := files[a.MediaID]; ok {
+			all = append(all, channel.Media{Hash: a.MediaID, ContentType: f.ContentType, Size: f.Size, Alt: a.Alt})
+		}
+	}
+	picked, left := channel.Pick(all, caps)
+	var chosen []Attachment
+	for _, p := range picked {
+		for _, a := range c.Media {
+			if a.MediaID == p.Hash {
+				chosen = append(chosen, a)
+				break
+			}
+		}
+	}
+	media, err := d.forChannel(ctx, chosen, files, caps)
+	if err != nil {
+		return channel.Post{}, nil, err
+	}
+	p := channel.Post{Title: c.Title, Link: link, Lang: c.Lang, Warning: choice.Warning, Tags: c.Tags, Media: media}
+	plain := d.writing.Plain(c.Body)
+	if choice.Edited {
+		p.Text = strings.ReplaceAll(choice.Text, linkMark, link)
+	} else {
+		p.Text = channel.Compose(channel.Source{
+			Title: c.Title, Body: plain, Link: link, Tags: c.Tags, Event: eventLine(c.Event, inst), Media: len(media), Left: left, Lang: c.Lang,
+		}, caps)
+	}
+	p.Card = &channel.Card{URL: link, Title: c.Title, Description: Summary(plain, 200)}
+	if len(media) == 0 {
+		if p.Card.Image, err = d.cardImage(ctx, c, files, caps); err != nil {
+			return p, nil, err
+		}
+	}
+	return p, channel.Check(p, caps), nil
+}
+
+// cardImage is the first picture, small: the thumbnail of the link card.
+func (d *Desk) cardImage(ctx context.Context, c Content, files map[string]Media, caps channel.Capabilities) (*channel.Media, error) {
+	for _, a := range c.Media {
+		if f, ok := files[a.MediaID]; ok && f.IsImage() {
+			small := caps
+			small.ImageBytes, small.ImageSide = 900_000, 1200
+			m, err := d.forChannel(ctx, []Attachment{a}, files, small)
+			if err != nil || len(m) == 0 {
+				return nil, err
+			}
+			return &m[0], nil
+		}
+	}
+	return nil, nil
+}
+
+// eventLine says when and where in figures, which need no translation:
+// "04/05/2026, 18:30 · Piazza Grande".
+func eventLine(e *Event, inst institution.Institution) string {
+	if e == nil {
+		return ""
+	}
+	w, err := ParseWall(e.Start, inst.Location())
+	if err != nil {
+		return ""
+	}
+	at := w.At.In(inst.Location())
+	line := fmt.Sprintf("%s, %s", at.Format("02/01/2006"), at.Format("15:04"))
+	if e.Where != "" {
+		line += " · " + e.Where
+	}
+	return line
+}

@@ -1,0 +1,403 @@
+package publishing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"codeberg.org/arengo/arengo/internal/audit"
+	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/jobs"
+)
+
+// sendOut is the job that sends a scheduled message out at its moment.
+type sendOut struct {
+	InstitutionID string `json:"institution_id"`
+	MessageID     string `json:"message_id"`
+}
+
+func (sendOut) Kind() string { return "publishing.send_out" }
+
+// sameWindow is how long an equal text of the same profile counts as a duplicate.
+const sameWindow = 24 * time.Hour
+
+// workSendOut sends a message out if that is still what is wanted: the job may
+// be an older one, or run twice.
+func (d *Desk) workSendOut(ctx context.Context, j sendOut) error {
+	return d.db.InTx(ctx, func(tx *db.Tx) error {
+		now := d.clock()
+		m, err := lock(ctx, tx, j.InstitutionID, j.MessageID)
+		if err != nil {
+			return err
+		}
+		if m.State != Scheduled || m.Held != "" || m.Plan.Due.At.After(now) || !m.approvedNow() {
+			return nil
+		}
+		why, err := d.holdReason(ctx, tx, m, now)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			m.Held, m.UpdatedAt = why, now
+			if err := put(ctx, tx, m); err != nil {
+				return err
+			}
+			return audit.Record(ctx, tx, m.InstitutionID, "message.hold", m.ID, map[string]any{"why": why}, now)
+		}
+		if err := d.goOut(ctx, tx, &m, now); err != nil {
+			return err
+		}
+		m.UpdatedAt = now
+		if err := put(ctx, tx, m); err != nil {
+			return err
+		}
+		return audit.Record(ctx, tx, m.InstitutionID, "message.out", m.ID, map[string]any{"rev": m.Rev}, now)
+	})
+}
+
+// holdReason says why a due message must wait for a person; empty when it may go.
+func (d *Desk) holdReason(ctx context.Context, tx *db.Tx, m Message, now time.Time) (string, error) {
+	frozen, err := frozenFor(ctx, tx, m.InstitutionID, m.Content.Category)
+	switch {
+	case err != nil:
+		return "", err
+	case frozen:
+		return HeldFreeze, nil
+	case !m.Plan.NotAfter.At.IsZero() && now.After(m.Plan.NotAfter.At):
+		return HeldExpired, nil
+	case m.Plan.NotAfter.At.IsZero() && now.Sub(m.Plan.Due.At) > MaxLate:
+		return HeldLate, nil
+	}
+	same, err := lately(ctx, tx, m, now.Add(-sameWindow))
+	if err != nil || same == "" {
+		return "", err
+	}
+	return HeldSame, nil
+}
+
+// lately returns the message of the same profile with the same text that went
+// out after since, or "".
+func lately(ctx context.Context, tx *db.Tx, m Message, since time.Time) (string, error) {
+	ids, err := db.All(ctx, tx, db.Col[string], `
+		SELECT id FROM message
+		WHERE institution_id = $1 AND text_hash = $2 AND id <> $3 AND out_at >= $4 AND withdrawn_at = 0 ORDER BY out_at DESC LIMIT 1`,
+		m.InstitutionID, m.Content.TextHash(), m.ID, db.At(since))
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+// goOut makes the approved revision what the site shows, and enters one delivery
+// for each channel of the profile that is not left out.
+func (d *Desk) goOut(ctx context.Context, tx *db.Tx, m *Message, now time.Time) error {
+	m.State, m.OutRev, m.OutAt = Out, m.Rev, now
+	slug, err := freeSlug(ctx, tx, *m)
+	if err != nil {
+		return err
+	}
+	if err := d.publish(ctx, tx, *m, slug, now, nil); err != nil {
+		return err
+	}
+	channels, err := channel.OfProfile(ctx, tx, m.InstitutionID, m.Content.ProfileID)
+	if err != nil {
+		return err
+	}
+	var work []jobs.Args
+	for _, c := range channels {
+		if m.Content.Variant(c.ID).LeftOut {
+			continue
+		}
+		id := deliveryID(m.ID, c.ID)
+		n, err := tx.Change(ctx, `
+			INSERT INTO delivery (institution_id, id, message_id, channel_id, state, rev, due_at, next_at, created_at, updated_at)
+			VALUES ($1, $2, $3, $4, 'waiting', $5, $6, $7, $8, $8)
+			ON CONFLICT (institution_id, message_id, channel_id) DO NOTHING`,
+			m.InstitutionID, id, m.ID, c.ID, m.Rev, db.At(m.Plan.Due.At), db.At(now.Add(sweepGrace)), db.At(now))
+		if err != nil {
+			return err
+		}
+		if n == 1 {
+			work = append(work, deliver{m.InstitutionID, id})
+		}
+	}
+	return d.jobs.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Delivery})
+}
+
+// deliveryID names the delivery of a message to a channel, always alike: even a
+// restored backup that sends a message out again uses the key of the first time,
+// by which a channel knows the copy it already has.
+func deliveryID(messageID, channelID string) string {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(messageID+" "+channelID)).String()
+}
+
+// freeSlug is the message's permanent address: from its title, made unlike any
+// other of the institution, and kept for ever.
+func freeSlug(ctx context.Context, tx *db.Tx, m Message) (string, error) {
+	slug := institution.Slug(m.Content.Title)
+	if len(slug) > 80 {
+		slug = slug[:80]
+	}
+	if slug == "" {
+		slug = m.ID[len(m.ID)-12:]
+	}
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM publication WHERE institution_id = $1 AND slug = $2`, m.InstitutionID, slug).Scan(&n)
+	if err == nil && n > 0 {
+		slug += "-" + m.ID[len(m.ID)-8:]
+	}
+	return slug, err
+}
+
+// correct makes an approved correction what the site shows, with its note and
+// what changed, and asks each delivery to bring its copy to the new revision.
+func (d *Desk) correct(ctx context.Context, tx *db.Tx, m *Message, note string, now time.Time) error {
+	before, err := version(ctx, tx, m.InstitutionID, m.ID, m.OutRev)
+	if err != nil {
+		return fmt.Errorf("revision %d: %w", m.OutRev, err)
+	}
+	var slug, corrections string
+	var publishedAt int64
+	if err := tx.QueryRow(ctx, `SELECT slug, corrections, published_at FROM publication WHERE institution_id = $1 AND message_id = $2`,
+		m.InstitutionID, m.ID).Scan(&slug, &corrections, &publishedAt); err != nil {
+		return err
+	}
+	var list []Correction
+	if err := json.Unmarshal([]byte(corrections), &list); err != nil {
+		return fmt.Errorf("corrections of %s: %w", m.ID, err)
+	}
+	list = append([]Correction{{At: db.At(now), Note: note, Changes: d.changes(before.Content, m.Content)}}, list...)
+	m.State, m.OutRev = Out, m.Rev
+	if err := d.publish(ctx, tx, *m, slug, db.When(publishedAt), list); err != nil {
+		return err
+	}
+	return d.bringUp(ctx, tx, *m, now)
+}
+
+// Correction is what changed on a page, and why, as citizens read it.
+type Correction struct {
+	At      int64    `json:"at"` // µs UTC
+	Note    string   `json:"note,omitempty"`
+	Changes []Change `json:"changes,omitempty"`
+}
+
+// Change is one thing that reads otherwise now.
+type Change struct {
+	Field  string `json:"field"` // title, body, event, place, media
+	Before string `json:"before"`
+	After  string `json:"after"`
+}
+
+// changes lists what a citizen would see otherwise.
+func (d *Desk) changes(a, b Content) (out []Change) {
+	note := func(field, before, after string) {
+		if before != after {
+			out = append(out, Change{field, before, after})
+		}
+	}
+	note("title", a.Title, b.Title)
+	note("body", d.writing.Plain(a.Body), d.writing.Plain(b.Body))
+	note("event", a.Event.words(), b.Event.words())
+	note("place", a.Place.words(), b.Place.words())
+	note("media", fmt.Sprint(len(a.Media)), fmt.Sprint(len(b.Media)))
+	return out
+}
+
+func (e *Event) words() string {
+	if e == nil {
+		return ""
+	}
+	s := e.Start
+	if e.End != "" {
+		s += " – " + e.End
+	}
+	if e.Where != "" {
+		s += ", " + e.Where
+	}
+	return s
+}
+
+func (p *Place) words() string {
+	if p == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s (%.5f, %.5f)", p.Name, p.Lat, p.Lon)
+}
+
+// shownMedia is a file of a publication, as the site's pages read it.
+type shownMedia struct {
+	ID          string      `json:"id"`
+	Hash        string      `json:"hash"`
+	ContentType string      `json:"content_type"`
+	Name        string      `json:"name"`
+	Alt         string      `json:"alt"`
+	Caption     string      `json:"caption"`
+	Width       int         `json:"width"`
+	Height      int         `json:"height"`
+	Size        int64       `json:"size"`
+	Renditions  []Rendition `json:"renditions,omitempty"`
+}
+
+type shownTag struct {
+	Tag   string `json:"tag"`
+	Label string `json:"label"`
+}
+
+// publish writes what the site shows of a message: its page, tags and stems.
+func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, publishedAt time.Time, corrections []Correction) error {
+	c := m.Content
+	inst, err := institution.ByID(ctx, tx, m.InstitutionID)
+	if err != nil {
+		return err
+	}
+	html, err := d.writing.HTML(c.Body)
+	if err != nil {
+		return err
+	}
+	plain := d.writing.Plain(c.Body)
+	media, err := d.shown(ctx, tx, m.InstitutionID, c.Media)
+	if err != nil {
+		return err
+	}
+	tags := make([]shownTag, len(c.Tags))
+	for i, t := range c.Tags {
+		tags[i] = shownTag{TagKey(t), t}
+	}
+	if corrections == nil {
+		corrections = []Correction{}
+	}
+	var start, end int64
+	place := ""
+	if e := c.Event; e != nil {
+		place = e.Where
+		if w, err := ParseWall(e.Start, inst.Location()); err == nil {
+			start = db.At(w.At)
+		}
+		if w, err := ParseWall(e.End, inst.Location()); err == nil {
+			end = db.At(w.At)
+		}
+	}
+	var lat, lon *float64
+	if c.Place != nil {
+		lat, lon = &c.Place.Lat, &c.Place.Lon
+		if place == "" {
+			place = c.Place.Name
+		}
+	}
+	var correctedAt int64
+	if len(corrections) > 0 {
+		correctedAt = corrections[0].At
+	}
+	_, err = tx.Exec(ctx, `
+		INSERT INTO publication (institution_id, message_id, profile_id, slug, kind, category, lang, title, summary, body_html, body_text,
+			media, tags, event_start, event_end, place, lat, lon, rev, published_at, corrected_at, corrections, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+		ON CONFLICT (institution_id, message_id) DO UPDATE SET
+			kind = excluded.kind, category = excluded.category, lang = excluded.lang, title = excluded.title, summary = excluded.summary,
+			body_html = excluded.body_html, body_text = excluded.body_text, media = excluded.media, tags = excluded.tags,
+			event_start = excluded.event_start, event_end = excluded.event_end, place = excluded.place, lat = excluded.lat, lon = excluded.lon,
+			rev = excluded.rev, corrected_at = excluded.corrected_at, corrections = excluded.corrections, updated_at = excluded.updated_at`,
+		m.InstitutionID, m.ID, c.ProfileID, slug, c.Kind(), c.Category, c.Lang, c.Title, Summary(plain, 200), html, plain,
+		asJSON(media), asJSON(tags), start, end, place, lat, lon, m.Rev, db.At(publishedAt), correctedAt, asJSON(corrections), db.At(d.clock()))
+	if err != nil {
+		return err
+	}
+	if err := index(ctx, tx, m, plain, tags); err != nil {
+		return err
+	}
+	return touch(ctx, tx, m.InstitutionID)
+}
+
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // plain strings and numbers: cannot happen
+	}
+	return string(b)
+}
+
+// touch grows the institution's version, by which every cached page is known.
+func touch(ctx context.Context, tx *db.Tx, institutionID string) error {
+	if _, err := tx.Exec(ctx, `UPDATE institution SET version = version + 1 WHERE id = $1`, institutionID); err != nil {
+		return err
+	}
+	return tx.Notify(ctx, "publication", institutionID)
+}
+
+// The weights of a stem by where it stands.
+const (
+	weightTitle = 10
+	weightTag   = 5
+)
+
+// index stores the stems and tags by which a publication is found.
+func index(ctx context.Context, tx *db.Tx, m Message, plain string, tags []shownTag) error {
+	for _, table := range []string{"publication_stem", "publication_tag"} {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID); err != nil {
+			return err
+		}
+	}
+	stems := Stems(plain, m.Content.Lang)
+	add := func(text string, weight int) {
+		for s := range Stems(text, m.Content.Lang) {
+			stems[s] += weight
+		}
+	}
+	add(m.Content.Title, weightTitle)
+	for _, a := range m.Content.Media {
+		add(a.Alt+" "+a.Caption, 1)
+	}
+	if m.Content.Event != nil {
+		add(m.Content.Event.Where, 1)
+	}
+	for _, t := range tags {
+		add(t.Label, weightTag)
+		if _, err := tx.Exec(ctx, `INSERT INTO publication_tag (institution_id, tag, message_id, label) VALUES ($1, $2, $3, $4)`,
+			m.InstitutionID, t.Tag, m.ID, t.Label); err != nil {
+			return err
+		}
+	}
+	type row struct {
+		Stem   string `json:"s"`
+		Weight int    `json:"w"`
+	}
+	rows := make([]row, 0, len(stems))
+	for s, w := range stems {
+		rows = append(rows, row{s, w})
+	}
+	slices.SortFunc(rows, func(a, b row) int {
+		if a.Stem < b.Stem {
+			return -1
+		}
+		return 1
+	})
+	unpack := `SELECT $1, j.value ->> 's', $2, CAST(j.value ->> 'w' AS BIGINT) FROM json_each($3) AS j`
+	if tx.Engine() == db.Postgres {
+		unpack = `SELECT $1, j ->> 's', $2, CAST(j ->> 'w' AS BIGINT) FROM json_array_elements(CAST($3 AS JSON)) AS j`
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO publication_stem (institution_id, stem, message_id, weight) `+unpack, m.InstitutionID, m.ID, asJSON(rows))
+	return err
+}
+
+// withdrawPublication leaves of a page only that it was withdrawn, when and why.
+func withdrawPublication(ctx context.Context, tx *db.Tx, m Message, reason string, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		UPDATE publication SET withdrawn_at = $3, withdrawal = $4, updated_at = $3, summary = '', body_html = '', body_text = '',
+			media = '[]', corrections = '[]', event_start = 0, event_end = 0, place = '', lat = NULL, lon = NULL
+		WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID, db.At(now), reason)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"publication_stem", "publication_tag"} {
+		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID); err != nil {
+			return err
+		}
+	}
+	return touch(ctx, tx, m.InstitutionID)
+}
