@@ -1,0 +1,162 @@
+package bluesky
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
+
+	"codeberg.org/arengo/arengo/count"
+)
+
+// facet marks a part of a text (lexicon app.bsky.richtext.facet). Offsets are
+// bytes of the UTF-8 text, half open.
+type facet struct {
+	Index    byteSlice `json:"index"`
+	Features []feature `json:"features"`
+}
+
+type byteSlice struct {
+	Start int `json:"byteStart"`
+	End   int `json:"byteEnd"`
+}
+
+type feature struct {
+	Type string `json:"$type"`
+	URI  string `json:"uri,omitempty"` // of a link
+	Tag  string `json:"tag,omitempty"` // without #
+	DID  string `json:"did,omitempty"` // of who is mentioned
+}
+
+const (
+	linkFeature    = "app.bsky.richtext.facet#link"
+	tagFeature     = "app.bsky.richtext.facet#tag"
+	mentionFeature = "app.bsky.richtext.facet#mention"
+)
+
+// The limits of a tag, in the same lexicon.
+const (
+	maxTagGraphemes = 64
+	maxTagBytes     = 640
+)
+
+// richText is a text as it is published, with its facets.
+type richText struct {
+	Text   string
+	Facets []facet
+}
+
+// rich makes the published text of a plain one: links lose their scheme and the
+// end of a long path, as Bluesky's own app writes them, and keep the whole
+// address in their facet; hashtags and known handles become facets. dids are the
+// accounts of the handles that are mentioned; a handle that is not among them
+// stays plain text.
+func rich(text string, dids map[string]string) richText {
+	text = clean(text)
+	var b strings.Builder
+	var facets []facet
+	last := 0
+	mark := func(e count.Entity, shown string, f feature) {
+		b.WriteString(text[last:e.Start])
+		start := b.Len()
+		b.WriteString(shown)
+		last = e.End
+		facets = append(facets, facet{byteSlice{start, b.Len()}, []feature{f}})
+	}
+	for _, e := range count.Entities(text) {
+		written := text[e.Start:e.End]
+		switch e.Kind {
+		case count.URL:
+			shown := written
+			if !e.Bare {
+				shown = shortLink(written)
+			}
+			mark(e, shown, feature{Type: linkFeature, URI: e.Name})
+		case count.Hashtag:
+			if len(e.Name) <= maxTagBytes && uniseg.GraphemeClusterCount(e.Name) <= maxTagGraphemes {
+				mark(e, written, feature{Type: tagFeature, Tag: e.Name})
+			}
+		case count.Mention:
+			if did := dids[strings.ToLower(e.Name)]; did != "" {
+				mark(e, written, feature{Type: mentionFeature, DID: did})
+			}
+		}
+	}
+	b.WriteString(text[last:])
+	return richText{b.String(), facets}
+}
+
+// mentioned lists the handles that a text mentions, each once.
+func mentioned(text string) []string {
+	var handles []string
+	seen := map[string]bool{}
+	for _, e := range count.Entities(clean(text)) {
+		// @name is nobody here, and @name@server is of another network.
+		if h := strings.ToLower(e.Name); e.Kind == count.Mention && validHandle(h) && !seen[h] {
+			seen[h] = true
+			handles = append(handles, h)
+		}
+	}
+	return handles
+}
+
+// clean takes out what no reader shows: bytes that are no UTF-8, and control
+// characters but the end of a line.
+func clean(text string) string {
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		if r == '\r' {
+			return '\n'
+		}
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// The longest path shown of a link, in characters. What is cut is in the facet.
+const (
+	longPath  = 28
+	shownPath = 25
+)
+
+// shortLink is how a link is shown: host and the beginning of its path. The host
+// is never touched, so that a reader sees where it leads and no reader warns of a
+// text that differs from its address.
+func shortLink(link string) string {
+	_, rest, ok := strings.Cut(link, "://")
+	if !ok || rest == "" {
+		return link
+	}
+	host, path := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		host, path = rest[:i], rest[i:]
+	}
+	if path == "/" {
+		path = ""
+	}
+	if uniseg.GraphemeClusterCount(path) > longPath {
+		path = cutPath(path)
+	}
+	return host + path
+}
+
+// cutPath keeps the first characters of a path, never half of one nor of a %XX.
+func cutPath(path string) string {
+	end, state := 0, -1
+	for rest, n := path, 0; n < shownPath && rest != ""; n++ {
+		var cluster string
+		cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
+		end += len(cluster)
+	}
+	kept := path[:end]
+	if i := strings.LastIndexByte(kept, '%'); i >= 0 && i > len(kept)-3 {
+		kept = kept[:i]
+	}
+	for !utf8.ValidString(kept) && kept != "" {
+		kept = kept[:len(kept)-1]
+	}
+	return kept + "…"
+}
