@@ -2,6 +2,8 @@ package channel
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/count"
 )
@@ -54,7 +56,7 @@ func Compose(s Source, c Capabilities) string {
 		head = s.Title
 	}
 	if !fits(head, link) {
-		return count.Fit(head, "…"+gap+link, limits...)
+		return join(cut(head, gap+link, limits), link)
 	}
 	tags := ""
 	for n := len(s.Tags); n > 0; n-- {
@@ -72,19 +74,21 @@ func Compose(s Source, c Capabilities) string {
 			return join(head, body, link, tags)
 		}
 	}
-	// Not even the first sentence fits: cut it between words.
-	first := shorter(s.Body)
-	if len(first) > 0 {
-		tail := "…" + gap + link
-		if tags != "" {
-			tail += gap + tags
-		}
-		text := count.Fit(join(head, first[len(first)-1]), tail, limits...)
-		if strings.HasPrefix(text, head+gap) {
-			return text
-		}
+	// Not even the first sentence fits: cut it between words, if words remain.
+	tail := gap + join(link, tags)
+	if text := cut(join(head, firstSentence(s.Body)), tail, limits); strings.HasPrefix(text, head+gap) {
+		return join(text, link, tags)
 	}
 	return join(head, link, tags)
+}
+
+// cut shortens a text so that the tail still fits behind it.
+func cut(text, tail string, limits []count.Limit) string {
+	room := make([]count.Limit, len(limits))
+	for i, l := range limits {
+		room[i] = count.Limit{Rule: l.Rule, Max: max(0, l.Max-count.Length(l.Rule, tail))}
+	}
+	return count.Fit(text, "…", room...)
 }
 
 // gap parts the blocks of a text.
@@ -118,11 +122,31 @@ func shorter(body string) (out []string) {
 	}
 	first := paragraphs[0]
 	for i := len(first) - 2; i > 0; i-- {
-		if (first[i] == '.' || first[i] == '!' || first[i] == '?') && first[i+1] == ' ' {
+		if endsSentence(first, i) {
 			out = append(out, first[:i+1]+" […]")
 		}
 	}
-	return append(out, first)
+	return out
+}
+
+func firstSentence(body string) string {
+	first, _, _ := strings.Cut(body, gap)
+	for i := range len(first) - 1 {
+		if endsSentence(first, i) {
+			return first[:i+1]
+		}
+	}
+	return first
+}
+
+// endsSentence tells a full stop from that of an abbreviation or a figure by the
+// space and the capital that follow.
+func endsSentence(s string, i int) bool {
+	if s[i] != '.' && s[i] != '!' && s[i] != '?' || i+2 >= len(s) || s[i+1] != ' ' {
+		return false
+	}
+	next, _ := utf8.DecodeRuneInString(s[i+2:])
+	return unicode.IsUpper(next)
 }
 
 // hashtags is the line of tags: "#Biblioteca #Estate2026". A tag of several words
