@@ -27,11 +27,11 @@ function files(folder, extensions) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true })
     .map((name) => join(folder, name))
-    .filter((name) => extensions.includes(extname(name)) && !name.startsWith(dist) && !name.includes('/testdata/'));
+    .filter((name) => extensions.includes(extname(name)) && !name.startsWith(dist));
 }
 
 const templates = files(join(root, 'internal'), ['.html']);
-const goFiles = files(join(root, 'internal'), ['.go']).filter((name) => !name.endsWith('_test.go'));
+const goFiles = files(join(root, 'internal'), ['.go']);
 const scripts = files(join(source, 'js'), ['.js']);
 
 /** Every word of a text that could be a class name or an element. */
@@ -44,27 +44,36 @@ function parts(kind, bundle, extension) {
   return ['both', bundle].flatMap((folder) => files(join(source, kind, folder), [extension]).sort());
 }
 
-/** Compiles a style sheet and drops what neither templates, code nor scripts name. */
-async function styles(name) {
-  const imports = [join(source, 'scss', name), ...parts('scss', name, '.scss')].map((file) => `@import '${file}';`).join('\n');
-  const compiled = sass.compileString(imports, {
-    loadPaths: [source, join(modules, 'bootstrap-italia/src/scss')],
+// Elements that Markdown makes, though no template names them.
+const elements = 'html body main p a h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote pre code kbd table caption thead tbody tr th td hr img figure figcaption em strong b i small sub sup del mark abbr audio video button input select textarea label fieldset legend output progress summary details dialog iframe'.split(' ');
+
+function compile(imports) {
+  return sass.compileString(imports.map((name) => `@import '${name}';`).join('\n'), {
+    loadPaths: [join(source, 'scss'), join(modules, 'bootstrap-italia/src/scss')],
     style: 'compressed',
     quietDeps: true,
     logger: sass.Logger.silent,
-  });
+  }).css.replace(/^\uFEFF/, '');
+}
+
+/**
+ * Compiles a style sheet: of Bootstrap Italia only what templates, code or scripts
+ * name, of ours everything.
+ */
+async function styles(name) {
   // What only a desk page uses is not sent to the readers of the site.
   const skipped = name === 'site' ? ['_desk.html', '_bare.html'] : ['_site.html'];
   const content = [...templates, ...goFiles, ...scripts].filter((file) => !skipped.includes(basename(file)));
   const [purged] = await new PurgeCSS().purge({
     content,
-    css: [{ raw: compiled.css }],
+    css: [{ raw: compile([`bootstrap-${name}`]) }],
     extractors: [{ extractor: words, extensions: ['html', 'go', 'js'] }],
-    safelist: { standard: ['html', 'body', 'main', /^htmx-/, /^ar-/, /^alert-/, /^btn-/], deep: [], greedy: [] },
+    safelist: elements,
     variables: true,
     keyframes: true,
   });
-  return themed(purged.css);
+  const own = compile([name, ...parts('scss', name, '.scss')]);
+  return themed(`${purged.css}\n${own}`);
 }
 
 // Bootstrap Italia writes its blue into every rule. An institution may have its

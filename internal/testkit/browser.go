@@ -100,10 +100,11 @@ func Tolerate(text string) PageOption {
 // the test ends, whatever the page complained about (a script that failed, a
 // rule of the content policy that it broke, a file that was not there) fails it.
 type Page struct {
-	t    testing.TB
-	ctx  context.Context
-	mu   sync.Mutex
-	said []string
+	t        testing.TB
+	ctx      context.Context
+	noScript bool
+	mu       sync.Mutex
+	said     []string
 }
 
 // Open opens an address in a new tab. The tabs of one browser share cookies, as
@@ -115,7 +116,7 @@ func (c *Chromium) Open(t testing.TB, url string, options ...PageOption) *Page {
 		option(o)
 	}
 	ctx, closeTab := chromedp.NewContext(c.ctx)
-	p := &Page{t: t, ctx: ctx}
+	p := &Page{t: t, ctx: ctx, noScript: o.noScript}
 	t.Cleanup(func() {
 		closeTab()
 		p.complain(o.tolerated)
@@ -129,14 +130,19 @@ func (c *Chromium) Open(t testing.TB, url string, options ...PageOption) *Page {
 	}
 	p.do("prepare tab", viewport, chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 		_, err := chromedp.Call(ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": o.language}})
-		if err != nil || !o.noScript {
-			return err
-		}
-		_, err = chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return err
 	}))
+	p.disableScript(o.noScript)
 	p.Goto(url)
 	return p
+}
+
+func (p *Page) disableScript(off bool) {
+	p.t.Helper()
+	p.do("switch scripts", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: off})
+		return err
+	}))
 }
 
 // listen collects complaints. It runs inside the reader of the browser's

@@ -1,14 +1,15 @@
 package testkit
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // Goto goes to another address in the same tab and waits until it is loaded.
@@ -80,20 +81,21 @@ func (p *Page) Click(selector string) {
 	p.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// Submit clicks a button and waits until the next page has loaded.
+// Submit clicks a button or link and waits until the next page has loaded.
 func (p *Page) Submit(selector string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		p.t.Fatalf("submit with %s: %v", selector, err)
-	}
+	read(p, "submit with "+selector, chromedp.WaitEvent(page.LoadEventFired, nil, chromedp.Click(chromedp.CSS(selector))))
 }
 
 // Fill types a text into a field, key by key, in the place of what is there.
 func (p *Page) Fill(selector, text string) {
 	p.t.Helper()
-	p.do("fill "+selector, chromedp.WaitVisible(chromedp.CSS(selector)), chromedp.SetValue(chromedp.CSS(selector), ""), chromedp.SendKeys(chromedp.CSS(selector), text))
+	p.Wait(selector)
+	Eval[bool](p, "(e => { e.focus(); if (e.select) e.select(); return true })(document.querySelector("+quote(selector)+"))")
+	if text == "" {
+		text = kb.Delete
+	}
+	p.Press(text)
 }
 
 // Choose picks an option of a select field.
@@ -176,7 +178,7 @@ type Violation struct {
 }
 
 // Violations checks the page with axe-core against WCAG 2.0, 2.1 and 2.2, levels
-// A and AA.
+// A and AA. In a page without JavaScript only axe itself runs.
 func (p *Page) Violations() []Violation {
 	p.t.Helper()
 	root, err := ModuleRoot()
@@ -186,6 +188,10 @@ func (p *Page) Violations() []Violation {
 	axe, err := os.ReadFile(filepath.Join(root, "node_modules/axe-core/axe.min.js"))
 	if err != nil {
 		Missing(p.t, "axe-core", "run npm ci")
+	}
+	if p.noScript {
+		p.disableScript(false)
+		defer p.disableScript(true)
 	}
 	p.do("load axe", chromedp.Evaluate[chromedp.Void](string(axe)))
 	text := Eval[string](p, `axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})

@@ -49,7 +49,7 @@ func (k *Kit) funcs(p *i18n.Printer) template.FuncMap {
 // icon is a symbol of the sprite, hidden from screen readers: the words beside
 // it say what it means.
 func (k *Kit) icon(name string, size ...string) (template.HTML, error) {
-	sprite, err := k.Assets.URL("sprite.svg")
+	sprite, err := k.Assets.Icon(name)
 	if err != nil {
 		return "", err
 	}
@@ -58,7 +58,7 @@ func (k *Kit) icon(name string, size ...string) (template.HTML, error) {
 		class += " icon-" + s
 	}
 	return template.HTML(`<svg class="` + template.HTMLEscapeString(class) + `" aria-hidden="true" focusable="false"><use href="` +
-		template.HTMLEscapeString(sprite+"#"+name) + `"></use></svg>`), nil
+		template.HTMLEscapeString(sprite) + `"></use></svg>`), nil
 }
 
 func query(path string, pairs ...any) (string, error) {
@@ -91,7 +91,7 @@ func dict(pairs ...any) (map[string]any, error) {
 // newField joins what a form holds with how the page wants the field shown.
 // Options by name: hint, type, required, autocomplete, options, rows, min, max,
 // maxlength, placeholder, module, class, inputmode, accept, multiple, value,
-// disabled, spellcheck (labels and hints are keys of the catalogue).
+// disabled, spellcheck, toolbar (labels and hints are keys of the catalogue).
 func newField(p *i18n.Printer, form any, name, label string, options []any) (layout.Field, error) {
 	f := layout.Field{Name: name, ID: "f-" + name, Label: p.T(label), Type: "text"}
 	if typed, ok := form.(*Form); ok && typed != nil {

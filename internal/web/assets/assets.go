@@ -17,6 +17,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -31,6 +32,7 @@ type Set struct {
 	files    fs.FS
 	manifest map[string]string // "desk.css" → "desk.3f2a91c0.css"
 	known    map[string]bool   // hashed names
+	icons    map[string]bool   // symbols of the sprite
 	built    bool
 }
 
@@ -45,7 +47,7 @@ func Load() (*Set, error) {
 
 // LoadFS reads assets with their manifest.json from a file system.
 func LoadFS(files fs.FS) (*Set, error) {
-	s := &Set{files: files, manifest: map[string]string{}, known: map[string]bool{}}
+	s := &Set{files: files, manifest: map[string]string{}, known: map[string]bool{}, icons: map[string]bool{}}
 	text, err := fs.ReadFile(files, "manifest.json")
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -58,6 +60,13 @@ func LoadFS(files fs.FS) (*Set, error) {
 	}
 	for _, hashed := range s.manifest {
 		s.known[hashed] = true
+	}
+	sprite, err := fs.ReadFile(files, s.manifest["sprite.svg"])
+	if err != nil {
+		return nil, fmt.Errorf("assets: sprite: %w", err)
+	}
+	for _, id := range symbol.FindAllSubmatch(sprite, -1) {
+		s.icons[string(id[1])] = true
 	}
 	s.built = true
 	return s, nil
@@ -77,6 +86,18 @@ func (s *Set) URL(name string) (string, error) {
 		return "", fmt.Errorf("no asset named %q: run make assets", name)
 	}
 	return Prefix + hashed, nil
+}
+
+var symbol = regexp.MustCompile(`<symbol id="([^"]+)"`)
+
+// Icon is the address of a symbol of the sprite, which holds only the symbols
+// that templates and code named when it was built.
+func (s *Set) Icon(name string) (string, error) {
+	if s.built && !s.icons[name] {
+		return "", fmt.Errorf("no icon named %q in the sprite: run make assets", name)
+	}
+	sprite, err := s.URL("sprite.svg")
+	return sprite + "#" + name, err
 }
 
 // ServeHTTP answers with an asset, compressed in the best way that the reader

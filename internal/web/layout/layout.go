@@ -204,6 +204,7 @@ type Field struct {
 	Value                        string
 	Values                       []string
 	Required, Disabled, Multiple bool
+	Toolbar                      bool // buttons for Markdown above a textarea
 	Autocomplete, Placeholder    string
 	InputMode, Accept, Class     string
 	Min, Max, Step, Module       string
@@ -237,7 +238,7 @@ func (f *Field) Set(option string, value any) error {
 		"inputmode": &f.InputMode, "accept": &f.Accept, "class": &f.Class, "min": &f.Min, "max": &f.Max, "step": &f.Step,
 		"module": &f.Module, "spellcheck": &f.Spellcheck, "label": &f.Label,
 	}
-	flags := map[string]*bool{"required": &f.Required, "disabled": &f.Disabled, "multiple": &f.Multiple}
+	flags := map[string]*bool{"required": &f.Required, "disabled": &f.Disabled, "multiple": &f.Multiple, "toolbar": &f.Toolbar}
 	numbers := map[string]*int{"rows": &f.Rows, "maxlength": &f.MaxLength}
 	if target, ok := texts[option]; ok {
 		*target = fmt.Sprint(value)
