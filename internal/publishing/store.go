@@ -132,6 +132,7 @@ type Filter struct {
 	DueFrom   time.Time
 	DueTo     time.Time
 	Before    time.Time // updated before: the next page
+	BeforeID  string    // the last one shown: several may have changed at one moment
 	ByDue     bool      // order by moment instead of last change
 	Limit     int       // 0: 50
 }
@@ -170,9 +171,10 @@ func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter) ([]Mes
 		and("due_at > 0 AND due_at < $%d", db.At(f.DueTo))
 	}
 	if !f.Before.IsZero() {
-		and("updated_at < $%d", db.At(f.Before))
+		args = append(args, db.At(f.Before), f.BeforeID)
+		where = append(where, fmt.Sprintf("(updated_at < $%d OR updated_at = $%d AND id < $%d)", len(args)-1, len(args)-1, len(args)))
 	}
-	order := "updated_at DESC"
+	order := "updated_at DESC, id DESC"
 	if f.ByDue {
 		order = "due_at, id"
 	}
