@@ -1,0 +1,111 @@
+package site
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"codeberg.org/arengo/arengo/internal/fault"
+)
+
+// iCalendar (RFC 5545). Times are in UTC, which every calendar shows in its
+// reader's zone and which no change of clocks can make ambiguous.
+
+// lines is a calendar being written: one content line after another.
+type lines struct{ strings.Builder }
+
+// add writes a property whose value is written as it is.
+func (l *lines) add(name, value string) { l.fold(name + ":" + value) }
+
+// text writes a property of type TEXT, escaped (3.3.11).
+func (l *lines) text(name, value string) {
+	if value != "" {
+		l.fold(name + ":" + escapeText(value))
+	}
+}
+
+// fold breaks a line at 75 octets without cutting a character (3.1).
+func (l *lines) fold(line string) {
+	room := 75
+	for len(line) > room {
+		at := room
+		for !utf8.RuneStart(line[at]) {
+			at--
+		}
+		l.WriteString(line[:at] + "\r\n ")
+		line, room = line[at:], 74
+	}
+	l.WriteString(line + "\r\n")
+}
+
+var icalEscapes = strings.NewReplacer("\\", "\\\\", ";", "\\;", ",", "\\,", "\r\n", "\\n", "\n", "\\n", "\r", "\\n")
+
+func escapeText(s string) string { return icalEscapes.Replace(visible(s)) }
+
+func utc(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
+
+// calendar writes the events of the feed.
+func (f feed) calendar() ([]byte, error) {
+	var l lines
+	l.add("BEGIN", "VCALENDAR")
+	l.add("VERSION", "2.0")
+	l.add("PRODID", "-//Arengo//Arengo//IT")
+	l.add("CALSCALE", "GREGORIAN")
+	l.add("METHOD", "PUBLISH")
+	l.text("NAME", f.Title)
+	l.text("X-WR-CALNAME", f.Title)
+	l.text("X-WR-CALDESC", f.Description)
+	l.add("X-WR-TIMEZONE", f.Zone.String())
+	l.add("REFRESH-INTERVAL;VALUE=DURATION", "PT1H")
+	for _, i := range f.Items {
+		if i.IsEvent() {
+			i.event(&l)
+		}
+	}
+	l.add("END", "VCALENDAR")
+	return []byte(l.String()), nil
+}
+
+func (i item) event(l *lines) {
+	l.add("BEGIN", "VEVENT")
+	l.add("UID", i.ID)
+	l.add("DTSTAMP", utc(i.updated()))
+	l.add("LAST-MODIFIED", utc(i.updated()))
+	l.add("SEQUENCE", strconv.FormatInt(max(0, i.Rev-1), 10))
+	l.add("DTSTART", utc(i.EventStart))
+	l.add("DTEND", utc(i.Ends()))
+	l.text("SUMMARY", i.Title)
+	l.text("DESCRIPTION", strings.TrimSpace(i.Text+"\n\n"+i.URL))
+	l.text("LOCATION", i.Place)
+	if i.HasMap() {
+		l.add("GEO", fmt.Sprintf("%.6f;%.6f", *i.Lat, *i.Lon))
+	}
+	l.add("URL", i.URL)
+	var tags []string
+	for _, t := range i.Tags {
+		tags = append(tags, escapeText(t.Label))
+	}
+	if len(tags) > 0 {
+		l.add("CATEGORIES", strings.Join(tags, ","))
+	}
+	l.add("STATUS", "CONFIRMED")
+	l.add("TRANSP", "TRANSPARENT")
+	l.add("END", "VEVENT")
+}
+
+// messageEvent is the event of one message, to add to a calendar.
+func (s *Site) messageEvent(v *visit) (*answer, error) {
+	p, err := bySlug(v.Context(), v.tx, v.i.ID, v.PathValue("slug"))
+	if err != nil {
+		return nil, err
+	}
+	if !p.IsEvent() || !p.WithdrawnAt.IsZero() {
+		return nil, fault.Missing("site.event.missing")
+	}
+	f := feed{Title: p.Title, Zone: v.i.Location(), Items: []item{newItem(v, p)}}
+	body, err := f.calendar()
+	return &answer{status: http.StatusOK, kind: "text/calendar; charset=utf-8", body: body, modified: p.UpdatedAt}, err
+}
