@@ -40,8 +40,26 @@ func (d *Desk) Create(ctx context.Context, institutionID string, c Content) (m M
 		if err := keepVersion(ctx, tx, m); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, institutionID, "message.create", m.ID, nil, now)
+		if err := audit.Record(ctx, tx, institutionID, "message.create", m.ID, nil, now); err != nil {
+			return err
+		}
+		return along(ctx, tx, m)
 	})
+}
+
+type alongKey struct{}
+
+// Along returns a context under which do runs in the transaction of each change
+// of a message, after it: both happen, or neither.
+func Along(ctx context.Context, do func(context.Context, *db.Tx, Message) error) context.Context {
+	return context.WithValue(ctx, alongKey{}, do)
+}
+
+func along(ctx context.Context, tx *db.Tx, m Message) error {
+	if do, ok := ctx.Value(alongKey{}).(func(context.Context, *db.Tx, Message) error); ok {
+		return do(ctx, tx, m)
+	}
+	return nil
 }
 
 // Save stores a new revision over rev, the one the person started from. When
@@ -99,7 +117,10 @@ func (d *Desk) change(ctx context.Context, institutionID, id string, m *Message,
 		if err := put(ctx, tx, *m); err != nil {
 			return err
 		}
-		return audit.Record(ctx, tx, institutionID, action, id, detail, now)
+		if err := audit.Record(ctx, tx, institutionID, action, id, detail, now); err != nil {
+			return err
+		}
+		return along(ctx, tx, *m)
 	})
 	if errors.Is(err, errSame) {
 		return nil
