@@ -144,8 +144,10 @@ const requests = {
     return await pds.ctx.actorStore.transact(did, async (store) => {
       const gone = await store.db.db
         .deleteFrom('blob')
-        .whereNotExists((q) =>
-          q.selectFrom('record_blob').selectAll().whereRef('record_blob.blobCid', '=', 'blob.cid'),
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(selectFrom('record_blob').select('record_blob.blobCid').whereRef('record_blob.blobCid', '=', 'blob.cid')),
+          ),
         )
         .returning('cid')
         .execute()

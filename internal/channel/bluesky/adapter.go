@@ -200,6 +200,11 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 	}
 	var s session
 	if cerr := w.call(ctx, request{method: "com.atproto.server.getSession"}, &s); cerr != nil {
+		if cerr.Class == channel.Refused && cerr.Code == channel.CodeRefused {
+			// The call has no input that could be wrong: the token is good, and the PDS
+			// gives no account for it, as it does when the account is taken down.
+			cerr.Class, cerr.Code = channel.Revoked, CodeSuspended
+		}
 		return channel.Health{}, cerr
 	}
 	switch {

@@ -161,7 +161,7 @@ func (a *Adapter) resolve(ctx context.Context, server, handle string) (string, *
 func (a *Adapter) locate(ctx context.Context, did string) (document, *channel.Error) {
 	address := documentAddress(a.o.Directory, did)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
+	if err != nil || address == "" {
 		return document{}, &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Err: errDocument}
 	}
 	resp, err := a.fetch.Do(ctx, req)

@@ -3,7 +3,6 @@ package bluesky
 import (
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 
@@ -143,7 +142,8 @@ func shortLink(link string) string {
 	return host + path
 }
 
-// cutPath keeps the first characters of a path, never half of one nor of a %XX.
+// cutPath keeps the first characters of a path, and never half of one, be it
+// written as it is or as %C3%A0.
 func cutPath(path string) string {
 	end, state := 0, -1
 	for rest, n := path, 0; n < shownPath && rest != ""; n++ {
@@ -155,8 +155,10 @@ func cutPath(path string) string {
 	if i := strings.LastIndexByte(kept, '%'); i >= 0 && i > len(kept)-3 {
 		kept = kept[:i]
 	}
-	for !utf8.ValidString(kept) && kept != "" {
-		kept = kept[:len(kept)-1]
+	if strings.HasPrefix(path[len(kept):], "%") {
+		for len(kept) >= 3 && kept[len(kept)-3] == '%' {
+			kept = kept[:len(kept)-3]
+		}
 	}
 	return kept + "…"
 }
