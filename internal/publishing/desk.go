@@ -7,6 +7,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/blob"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 )
 
@@ -20,7 +21,7 @@ type Desk struct {
 	writing  *Writing
 	clock    func() time.Time
 	log      *slog.Logger
-	address  func(institutionID string) string // base URL of an institution's site, without a final slash
+	address  func(institution.Institution) string // base URL of its site, without a final slash
 	lease    time.Duration
 
 	maxUpload int64
@@ -34,8 +35,8 @@ type Options struct {
 	Pictures *blob.Processor
 	Clock    func() time.Time
 	Log      *slog.Logger
-	// Address returns the base URL of an institution's site.
-	Address func(institutionID string) string
+	// Address returns the base URL of an institution's site, without a final slash.
+	Address func(institution.Institution) string
 	// Lease is how long a worker that died keeps a delivery; 0: 90 s. It is longer
 	// than the longest irreversible call.
 	Lease time.Duration

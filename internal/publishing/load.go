@@ -58,7 +58,7 @@ func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 	if del.Withdraw && del.State != Attempting {
 		return p, nil // no text is needed to take one back
 	}
-	link := d.address(del.InstitutionID) + "/m/" + slug
+	link := d.address(inst) + "/m/" + slug
 	p.post, p.problems, err = d.post(ctx, p.message.Content, files, p.channel, p.caps, inst, link)
 	p.post.Key, p.post.Due = del.ID, p.message.OutAt
 	return p, err

@@ -176,3 +176,6 @@ func (c *clock) set(t time.Time) { c.mu.Lock(); c.at = t; c.mu.Unlock() }
 func (c *clock) forward(d time.Duration) { c.set(c.now().Add(d)) }
 
 var _ channel.Adapter = (*platform)(nil)
+
+// posted is a post as a platform keeps it.
+func posted(m Message) channel.Post { return channel.Post{Title: m.Content.Title} }

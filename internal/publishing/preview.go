@@ -60,7 +60,7 @@ func (d *Desk) Previews(ctx context.Context, inst institution.Institution, id st
 	}
 	all := make([]Preview, 0, len(channels))
 	for _, ch := range channels {
-		p, err := d.preview(ctx, c, files, ch, inst, d.address(inst.ID)+path)
+		p, err := d.preview(ctx, c, files, ch, inst, d.address(inst)+path)
 		if err != nil {
 			return nil, err
 		}

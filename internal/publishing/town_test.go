@@ -46,7 +46,7 @@ func newTown(t *testing.T, d *db.DB) *town {
 	board := channel.NewSwitchboard(d, box, w.clock.now, w.open, w.closed)
 	r := jobs.NewRegistry(d)
 	w.desk = NewDesk(Options{DB: d, Channels: board, Blobs: store, Pictures: blob.NewProcessor(0), Clock: w.clock.now,
-		Log: slog.New(slog.DiscardHandler), Address: func(string) string { return "https://cesate.example.it" }}, r)
+		Log: slog.New(slog.DiscardHandler), Address: func(institution.Institution) string { return "https://cesate.example.it" }}, r)
 	pool, err := jobs.New(ctx, d, r, jobs.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
