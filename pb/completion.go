@@ -171,6 +171,7 @@ func (t *tally) finishShares(ctx context.Context, m *mesInput, enum, k int64) er
 		if err := r.run(ctx); err != nil {
 			return err
 		}
+		t.result.m, t.result.enum = m, enum
 		t.result.Effort.Runs++
 		t.result.Effort.Exact += int64(r.exactCount)
 		t.result.Effort.Refreshs += int64(r.refreshes)
@@ -263,7 +264,7 @@ func (s *steps) work() {
 	var sc scratch
 	sk := newSkipper(s)
 	for {
-		width := max(1, s.stride.Load())
+		width := s.stride.Load()
 		k := s.next.Add(width) - width
 		if k >= s.answer.Load() {
 			break
@@ -306,15 +307,19 @@ func (s *steps) decide(sc *scratch, sk *skipper, from, to int64) error {
 		if to > (maxAmount-s.first)/s.width {
 			return &OptionError{Reason: ReasonTooLarge}
 		}
-		switch o, ok, err := sk.certify(s.ctx, s.first+from*s.width, s.first+to*s.width, to-from); {
-		case err != nil:
-			return err
-		case ok && o == goOn:
-			sk.skipped += to - from
-			return nil
-		case ok:
-			s.settle(from, o) // every step of the range ends: the first one counts
-			return nil
+		if n := to - from + 1; n >= minRange {
+			o, ok, err := sk.certify(s.ctx, s.first+from*s.width, s.first+to*s.width)
+			if err != nil {
+				return err
+			}
+			sk.adapt(n, ok)
+			if ok {
+				sk.skipped += n
+				if o != goOn {
+					s.settle(from, o) // every step of the range ends: the first one counts
+				}
+				return nil
+			}
 		}
 		mid := from + (to-from)/2
 		if err := s.decide(sc, sk, from, mid); err != nil {
@@ -332,6 +337,7 @@ func (s *steps) decide(sc *scratch, sk *skipper, from, to int64) error {
 		return err
 	}
 	sk.runs++
+	sk.adapt(1, false)
 	sk.exact += int64(r.exactCount)
 	sk.refreshes += int64(r.refreshes)
 	if o := s.judge(r.bought, r.cost); o != goOn {

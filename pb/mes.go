@@ -68,13 +68,16 @@ type mesRun struct {
 	cost  int64 // of what was bought so far
 	stop  int64 // abandon the run once it costs more; < 0 for never
 
+	live *liveLists
+
 	bought  []int32
 	rate    []float64 // per round: payment of a full payer, or ρ for util
 	roundOf []int32   // per project: the round that bought it, else -1
 	x       exactState
 
 	refreshes, exactCount int
-	observe               func(*mesRun, purchase) error
+	// observe, when set, sees each purchase before it is paid, and the end.
+	observe func(r *mesRun, b purchase, bought bool)
 }
 
 // purchase is what a round decided.
@@ -90,8 +93,62 @@ const never = math.MaxInt32
 // for the floats to see; 0 is kept for those who have nothing, exactly.
 const almostNothing = 1e-300
 
+// liveLists are the supporters of each project that have money left, with their
+// weights' sum. A list is copied from the profile when its project is first
+// looked at in a run, and shortened whenever it is looked at again; a class
+// without money never gets any.
+type liveLists struct {
+	sup   []uint32
+	util  []int32 // parallel; nil for uniform utilities
+	count []int32 // per project; -1 while not copied
+	total []float64
+}
+
+// of returns a project's list, shortened.
+func (l *liveLists) of(r *mesRun, p int32) (sup []uint32, util []int32, total float64) {
+	from := int(r.prof.off[p])
+	n := int(l.count[p])
+	src, usrc := r.prof.supporters(int(p)), r.prof.utilities(int(p))
+	if n < 0 {
+		l.total[p] = float64(r.prof.total[p])
+	} else {
+		src = l.sup[from : from+n]
+		if usrc != nil {
+			usrc = l.util[from : from+n]
+		}
+	}
+	dst := l.sup[from : from+len(src)]
+	k := 0
+	money, weight := r.money, r.prof.weight
+	if usrc == nil {
+		for _, j := range src {
+			if money[j] != 0 {
+				dst[k] = j
+				k++
+			} else {
+				l.total[p] -= weight[j] // whole numbers: exact
+			}
+		}
+	} else {
+		udst := l.util[from : from+len(src)]
+		for i, j := range src {
+			u := usrc[i]
+			if money[j] != 0 {
+				dst[k], udst[k] = j, u
+				k++
+			} else {
+				l.total[p] -= weight[j] * float64(u)
+			}
+		}
+		util = udst[:k]
+	}
+	l.count[p] = int32(k)
+	return dst[:k], util, l.total[p]
+}
+
 // scratch keeps a worker's arrays between runs.
 type scratch struct {
+	live    liveLists
 	money   []float64
 	poor    []int32
 	roundOf []int32
@@ -105,9 +162,14 @@ func newRun(m *mesInput, s *scratch, enum, stop int64) *mesRun {
 	if s.money == nil {
 		s.money, s.poor = make([]float64, k), make([]int32, k)
 		s.roundOf = make([]int32, len(m.in.Projects))
+		s.live = liveLists{make([]uint32, len(m.prof.sup)), make([]int32, len(m.prof.util)),
+			make([]int32, len(m.in.Projects)), make([]float64, len(m.in.Projects))}
+	}
+	for p := range s.live.count {
+		s.live.count[p] = -1
 	}
 	r := &mesRun{mesInput: m, enum: enum, stop: stop, money: s.money, poor: s.poor, roundOf: s.roundOf,
-		order: s.order[:0], bought: s.bought[:0], rate: s.rate[:0]}
+		order: s.order[:0], bought: s.bought[:0], rate: s.rate[:0], live: &s.live}
 	r.e = float64(enum) / float64(m.n)
 	r.d = 3 * relEps * r.e
 	for i := range r.money {
@@ -149,11 +211,6 @@ func (r *mesRun) run(ctx context.Context) error {
 	for _, p := range r.free { // ρ = 0: before all others, nobody pays
 		if r.ls.allows(p) {
 			r.take(p, 0)
-			if r.observe != nil {
-				if err := r.observe(r, purchase{p: p}); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	for {
@@ -161,15 +218,13 @@ func (r *mesRun) run(ctx context.Context) error {
 			return err
 		}
 		b, ok := r.choose()
+		if r.observe != nil {
+			r.observe(r, b, ok)
+		}
 		if !ok {
 			return nil
 		}
 		r.pay(&b)
-		if r.observe != nil {
-			if err := r.observe(r, b); err != nil {
-				return err
-			}
-		}
 		if r.stop >= 0 && r.cost > r.stop {
 			return nil
 		}
@@ -291,15 +346,14 @@ func (r *mesRun) reorder(k int) {
 // utilities) or of ρ (others), starting from a lower bound of it.
 func (r *mesRun) bounds(p int32, start float64) (lo, hi float64, v verdict) {
 	cost := float64(r.in.Projects[p].Cost)
-	sup := r.prof.supporters(int(p))
+	sup, util, total := r.live.of(r, p)
 	// Adding up to m rounded products errs by at most (m+1)·2^-53 of the sum of
 	// absolute values; relEps is 2^-52, which leaves room for the weights' and
 	// the cost's own rounding.
 	sumErr := relEps * float64(len(sup)+4)
 	if r.prof.util != nil {
-		return r.weightedBounds(p, start, cost, sup, sumErr)
+		return r.weightedBounds(p, start, cost, total, sup, util, sumErr)
 	}
-	total := float64(r.prof.total[p])
 	money, weight := r.money, r.prof.weight
 	pi := start
 	for {
@@ -336,9 +390,7 @@ func (r *mesRun) bounds(p int32, start float64) (lo, hi float64, v verdict) {
 	}
 }
 
-func (r *mesRun) weightedBounds(p int32, start, cost float64, sup []uint32, sumErr float64) (lo, hi float64, v verdict) {
-	util := r.prof.utilities(int(p))
-	total := float64(r.prof.total[p])
+func (r *mesRun) weightedBounds(p int32, start, cost, total float64, sup []uint32, util []int32, sumErr float64) (lo, hi float64, v verdict) {
 	umax := float64(r.prof.maxU[p])
 	money, weight := r.money, r.prof.weight
 	rho := start
@@ -427,11 +479,13 @@ func (r *mesRun) pay(b *purchase) {
 			}
 		}
 	}
-	// A full payer's payment is at most the endowment, so the error it adds is
-	// at most the relative width of the interval times the endowment, and at
-	// most the width times the largest utility.
-	width := min((b.hi-b.lo)*umax, (b.hi-b.lo)/b.lo*r.e*(1+4*relEps))
-	r.d = (r.d + width + 4*relEps*r.e) * (1 + 4*relEps)
+	// The exact rate lies within half the width of the interval from its middle.
+	// A full payer's payment is at most the endowment, so the error it adds is at
+	// most that half, relative to the rate, times the endowment, and at most that
+	// half times the largest utility.
+	half := (b.hi - b.lo) / 2
+	half = min(half*umax, half/b.lo*r.e) * (1 + 8*relEps)
+	r.d = (r.d + half + 4*relEps*r.e) * (1 + 4*relEps)
 	r.take(b.p, mid)
 }
 

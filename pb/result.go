@@ -1,6 +1,9 @@
 package pb
 
-import "math/big"
+import (
+	"math/big"
+	"sync"
+)
 
 // Phase says which part of a rule funded a project.
 type Phase string
@@ -30,6 +33,11 @@ type Result struct {
 	StartEndowment, Endowment *big.Rat
 	Steps                     int64 // by which a completion raised the endowment
 	Effort                    Effort
+
+	m       *mesInput // of the shares family
+	enum    int64     // endowment times voters, in smallest units
+	explain sync.Once
+	reasons []Explanation
 }
 
 // Effort says what a tally took, for measurements.

@@ -64,7 +64,7 @@ func (s *lineScanner) finish(l []byte) []byte {
 	if s.line == 1 {
 		l = bytes.TrimPrefix(l, []byte("\xef\xbb\xbf"))
 	}
-	if n := len(l); n > 0 && l[n-1] == '\r' {
+	for n := len(l); n > 0 && l[n-1] == '\r'; n-- {
 		l = l[:n-1]
 	}
 	return l
