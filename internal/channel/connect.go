@@ -209,4 +209,3 @@ func (s *Switchboard) TestNow(ctx context.Context, institutionID, id string) (c 
 	}
 	return c, read()
 }
-
