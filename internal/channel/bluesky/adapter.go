@@ -150,6 +150,15 @@ func (a *Adapter) Connect(ctx context.Context, typed map[string]string) (channel
 	return a.connected(home, handle, password, s)
 }
 
+// Advise returns an entry that may well be accepted and should still be looked
+// at, with the catalogue key of the reason; both are empty as a rule.
+func (a *Adapter) Advise(typed map[string]string) (field, key string) {
+	if p := typed[fieldPassword]; strings.TrimSpace(p) != "" && !LooksLikeAppPassword(p) {
+		return fieldPassword, "channel.bluesky.password.advice"
+	}
+	return "", ""
+}
+
 // home finds where the account with a handle lives.
 func (a *Adapter) home(ctx context.Context, server, handle string) (document, *channel.Error) {
 	did, err := a.resolve(ctx, server, handle)

@@ -142,6 +142,15 @@ func TestAppPasswordsAreRecognised(t *testing.T) {
 	if !LooksLikeAppPassword(" mttt-tmqv-w6er-ys33 ") || LooksLikeAppPassword("Cesate2026!") || LooksLikeAppPassword("mttt-tmqv-w6er-ys31") {
 		t.Error("an app password was mistaken for another, or another for one")
 	}
+	a := New(fetch.New(fetch.Options{}), Options{})
+	if field, key := a.Advise(map[string]string{fieldPassword: "Cesate2026!"}); field != fieldPassword || key == "" {
+		t.Errorf("the account's own password: field %q, text %q", field, key)
+	}
+	for _, fine := range []string{"mttt-tmqv-w6er-ys33", ""} {
+		if field, key := a.Advise(map[string]string{fieldPassword: fine}); field != "" || key != "" {
+			t.Errorf("%q: field %q, text %q", fine, field, key)
+		}
+	}
 }
 
 func FuzzTokenEnd(f *testing.F) {

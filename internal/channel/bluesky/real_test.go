@@ -15,6 +15,8 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/channeltest"
+	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
 func containsAny(s string, subs ...string) bool {
@@ -203,6 +205,24 @@ func TestSuspendedAccountSaysSo(t *testing.T) {
 		t.Errorf("after the suspension: %v", err)
 	}
 	d.record()
+}
+
+// The limit that makes us keep sessions, as the PDS itself keeps it.
+func TestRealRateLimit(t *testing.T) {
+	pds := testkit.LimitedPDS(t)
+	a := New(fetch.New(fetch.Options{AllowLoopback: true}), Options{Directory: pds.Directory})
+	for n := 1; n <= 31; n++ {
+		// An account that does not exist is counted too, and costs the PDS no hashing.
+		_, err := a.signIn(t.Context(), pds.URL, aDID, "aaaa-bbbb-cccc-dddd")
+		switch {
+		case err == nil:
+			t.Fatal("signed in")
+		case n <= 30 && err.Code != channel.CodeSignIn:
+			t.Fatalf("sign-in %d: %v", n, err)
+		case n == 31 && (err.Class != channel.Transient || err.Code != channel.CodeTooMany || err.RetryAfter <= 0 || err.RetryAfter > 5*time.Minute):
+			t.Errorf("%v, wait %s", err, err.RetryAfter)
+		}
+	}
 }
 
 func TestVanishedFilesAreUploadedAgain(t *testing.T) {
