@@ -1,0 +1,212 @@
+package mail
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	netmail "net/mail"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+
+	"codeberg.org/arengo/arengo/internal/fault"
+	"github.com/emersion/go-msgauth/dkim"
+	gomail "github.com/wneessen/go-mail"
+	"golang.org/x/net/idna"
+)
+
+// Address is a mailbox with the name shown beside it, which may be empty.
+type Address struct {
+	Name string
+	Addr string
+}
+
+// Letter is what one person receives. Subject, From, To, MessageID, Date and Text
+// are needed; HTML is the same in other clothes.
+type Letter struct {
+	From      Address
+	ReplyTo   Address // may be empty
+	To        Address
+	Subject   string
+	Text      string
+	HTML      string
+	MessageID string    // left@right, without the angle brackets (RFC 5322, 3.6.4)
+	Date      time.Time // in the zone it is to be written in
+	Language  string    // of the text: it, en; may be empty
+
+	// Bounces is where the letter goes back to when it cannot be delivered (the
+	// envelope sender); empty means From.
+	Bounces string
+
+	// Unsubscribe is an https address at which a POST, without a question and
+	// without signing in, ends the subscription (RFC 8058); empty for letters that
+	// are no newsletter.
+	Unsubscribe string
+	ListID      string // of a newsletter: notizie.comune.example (RFC 2919)
+}
+
+// NormalAddress checks an address typed by a person and gives the form to store:
+// without spaces around, the domain in lower case and in ASCII. It fails with
+// Invalid on the named field.
+func NormalAddress(field, typed string) (string, error) {
+	bad := fault.InvalidField(field, "mail.address")
+	s := strings.TrimSpace(typed)
+	at := strings.LastIndexByte(s, '@')
+	if at < 1 || len(s) > 254 || at > 64 { // RFC 5321, 4.5.3.1
+		return "", bad
+	}
+	host, err := idna.Lookup.ToASCII(strings.ToLower(s[at+1:]))
+	if err != nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".") {
+		return "", bad
+	}
+	s = s[:at] + "@" + host
+	a, err := netmail.ParseAddress(s)
+	if err != nil || a.Address != s || a.Name != "" || strings.IndexFunc(s, notPlain) >= 0 {
+		return "", bad
+	}
+	return s, nil
+}
+
+// notPlain finds what is allowed in no address that other systems accept too.
+func notPlain(r rune) bool {
+	return r > unicode.MaxASCII || r <= ' ' || strings.ContainsRune(`"\<>(),:;[]`, r)
+}
+
+// check refuses what would let a text become a header, or a letter nobody can send.
+func (l Letter) check() error {
+	var f fault.Fields
+	for name, s := range map[string]string{"from": l.From.Name, "to": l.To.Name, "reply_to": l.ReplyTo.Name,
+		"subject": l.Subject, "message_id": l.MessageID, "list_id": l.ListID, "language": l.Language} {
+		if strings.IndexFunc(s, unicode.IsControl) >= 0 {
+			f.Add(name, "mail.control")
+		}
+	}
+	for name, s := range map[string]string{"from": l.From.Addr, "to": l.To.Addr, "reply_to": l.ReplyTo.Addr, "bounces": l.Bounces} {
+		if s == "" && (name == "reply_to" || name == "bounces") {
+			continue
+		}
+		if a, err := netmail.ParseAddress(s); err != nil || a.Address != s || strings.IndexFunc(s, notPlain) >= 0 {
+			f.Add(name, "mail.address")
+		}
+	}
+	if l.Subject == "" {
+		f.Add("subject", "fault.field.missing")
+	}
+	if l.Text == "" {
+		f.Add("text", "fault.field.missing")
+	}
+	if left, right, ok := strings.Cut(l.MessageID, "@"); !ok || left == "" || right == "" || strings.IndexFunc(l.MessageID, notPlain) >= 0 {
+		f.Add("message_id", "mail.message_id")
+	}
+	if u, err := url.Parse(l.Unsubscribe); l.Unsubscribe != "" && (err != nil || u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" || u.Host == "") {
+		f.Add("unsubscribe", "mail.unsubscribe")
+	}
+	return f.Err()
+}
+
+// Signer signs letters, so that a receiver knows that the domain stands behind
+// them (DKIM, RFC 6376).
+type Signer struct {
+	domain, selector string
+	key              crypto.Signer
+}
+
+// NewSigner reads a private key, RSA or Ed25519, in PEM (PKCS #8 or PKCS #1).
+func NewSigner(domain, selector string, key []byte) (*Signer, error) {
+	block, _ := pem.Decode(key)
+	if block == nil || domain == "" || selector == "" {
+		return nil, errors.New("signing of letters needs a domain, a selector and a private key in PEM")
+	}
+	var parsed any
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		if parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes); err != nil {
+			return nil, fmt.Errorf("read signing key: %w", err)
+		}
+	}
+	k, ok := parsed.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("read signing key: %T cannot sign", parsed)
+	}
+	return &Signer{domain, selector, k}, nil
+}
+
+// signed lists the headers under the signature. RFC 8058 wants both headers of the
+// unsubscription among them.
+func signed() []string {
+	return []string{"From", "Reply-To", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type",
+		"List-Id", "List-Unsubscribe", "List-Unsubscribe-Post"}
+}
+
+// Bytes is the letter as it travels, signed when there is a signer. It fails with
+// Invalid, naming what is wrong.
+func (l Letter) Bytes(s *Signer) ([]byte, error) {
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	// The boundary comes from the identity of the letter: same letter, same bytes.
+	sum := sha256.Sum256([]byte(l.MessageID))
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("arengo-"+hex.EncodeToString(sum[:12])))
+	m.FromMailAddress(&netmail.Address{Name: l.From.Name, Address: l.From.Addr})
+	m.ToMailAddress(&netmail.Address{Name: l.To.Name, Address: l.To.Addr})
+	if l.ReplyTo.Addr != "" {
+		m.ReplyToMailAddress(&netmail.Address{Name: l.ReplyTo.Name, Address: l.ReplyTo.Addr})
+	}
+	m.Subject(l.Subject)
+	m.SetDateWithValue(l.Date)
+	m.SetMessageIDWithValue(l.MessageID)
+	if l.Language != "" {
+		m.SetGenHeader("Content-Language", l.Language)
+	}
+	if l.ListID != "" {
+		m.SetGenHeader("List-Id", "<"+l.ListID+">")
+	}
+	if l.Unsubscribe != "" {
+		m.SetGenHeaderPreformatted("List-Unsubscribe", "<"+l.Unsubscribe+">")
+		m.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
+	// RFC 3834: keeps holiday notices from answering.
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.SetBodyString(gomail.TypeTextPlain, l.Text)
+	if l.HTML != "" {
+		m.AddAlternativeString(gomail.TypeTextHTML, l.HTML)
+	}
+	var b bytes.Buffer
+	if _, err := m.WriteTo(&b); err != nil {
+		return nil, fmt.Errorf("build letter: %w", err)
+	}
+	if s == nil {
+		return b.Bytes(), nil
+	}
+	return s.sign(b.Bytes())
+}
+
+// sign puts the signature before the letter. The library that builds letters could
+// sign too; its signatures were refused by another verifier.
+func (s *Signer) sign(letter []byte) ([]byte, error) {
+	var b bytes.Buffer
+	err := dkim.Sign(&b, bytes.NewReader(letter), &dkim.SignOptions{
+		Domain: s.domain, Selector: s.selector, Signer: s.key, HeaderKeys: signed(),
+		// Servers on the way may fold lines anew.
+		HeaderCanonicalization: dkim.CanonicalizationRelaxed,
+		BodyCanonicalization:   dkim.CanonicalizationRelaxed,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sign letter: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// envelope is the sender that bounces go back to.
+func (l Letter) envelope() string {
+	if l.Bounces != "" {
+		return l.Bounces
+	}
+	return l.From.Addr
+}
