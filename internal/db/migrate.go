@@ -9,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -97,11 +100,15 @@ func applied(ctx context.Context, tx *Tx) (map[string]string, error) {
 // together wait for each other. It refuses a file that changed after it ran, a
 // new file that sorts before one already applied, and a database of a newer
 // version; then nothing is changed.
-func (db *DB) Migrate(ctx context.Context) (ran int, err error) {
+func (db *DB) Migrate(ctx context.Context) (ran int, err error) { return db.MigrateTo(ctx, "") }
+
+// MigrateTo is Migrate up to the named migration; empty is the last.
+func (db *DB) MigrateTo(ctx context.Context, last string) (ran int, err error) {
 	all, err := migrations()
 	if err != nil {
 		return 0, err
 	}
+	all = slices.DeleteFunc(all, func(m migration) bool { return last != "" && m.name > last })
 	return ran, db.InTx(ctx, func(tx *Tx) error {
 		if db.Engine == Postgres {
 			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(7203115)`); err != nil {
@@ -115,9 +122,9 @@ func (db *DB) Migrate(ctx context.Context) (ran int, err error) {
 		if err != nil {
 			return err
 		}
-		var last string
+		var newest string
 		for name := range done {
-			last = max(last, name)
+			newest = max(newest, name)
 		}
 		for _, m := range all {
 			sum, have := done[m.name]
@@ -127,8 +134,8 @@ func (db *DB) Migrate(ctx context.Context) (ran int, err error) {
 				return fmt.Errorf("migration %s changed after it was applied", m.name)
 			case have:
 				continue
-			case m.name < last:
-				return fmt.Errorf("migration %s sorts before %s, which was applied already", m.name, last)
+			case m.name < newest:
+				return fmt.Errorf("migration %s sorts before %s, which was applied already", m.name, newest)
 			}
 			if err := run(ctx, tx, m); err != nil {
 				return err
@@ -164,15 +171,29 @@ func statements(text string, e Engine) (out []string) {
 	return out
 }
 
-// Tables lists the application's own tables, in the order of their creation
-// where the engine tells it, else by name. River's are not among them.
-func (db *DB) Tables(ctx context.Context) (names []string, err error) {
-	q := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'river_%' ORDER BY rowid`
-	if db.Engine == Postgres {
-		q = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'river_%' ORDER BY tablename`
+// Tables lists the application's tables as the migrations create them, so that a
+// table comes after those it refers to. River's are not among them.
+func Tables() ([]string, error) {
+	all, err := migrations()
+	if err != nil {
+		return nil, err
 	}
+	var names []string
+	for _, m := range all {
+		for _, found := range createTable.FindAllStringSubmatch(m.text, -1) {
+			names = append(names, found[1])
+		}
+	}
+	return names, nil
+}
+
+var createTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+
+// Applied lists the migrations that have run, in order.
+func (db *DB) Applied(ctx context.Context) (names []string, err error) {
 	err = db.Read(ctx, func(tx *Tx) error {
-		names, err = All(ctx, tx, Col[string], q)
+		done, err := applied(ctx, tx)
+		names = slices.Sorted(maps.Keys(done))
 		return err
 	})
 	return names, err
