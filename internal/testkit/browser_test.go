@@ -84,3 +84,18 @@ func (r *recorder) end() {
 		f()
 	}
 }
+
+func TestHTMLCheckerFindsPlantedFaults(t *testing.T) {
+	good := "<!doctype html><html lang=it><head><title>Prova</title></head><body><p>Ciao</p></body></html>"
+	bad := "<!doctype html><html lang=it><head><title>Prova</title></head><body><p id=a>Ciao</p><ul id=a><p>no</p></ul></body></html>"
+	testkit.ValidHTML(t, map[string]string{"good": good})
+	faults := testkit.HTMLFaults(t, map[string]string{"good": good, "bad": bad})
+	if len(faults) < 2 {
+		t.Errorf("found %v, want the duplicate id and the paragraph in the list", faults)
+	}
+	for _, f := range faults {
+		if f.Page != "bad" {
+			t.Errorf("the fault is in %q, not in bad", f.Page)
+		}
+	}
+}

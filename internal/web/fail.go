@@ -35,11 +35,12 @@ func (k *Kit) Fail(w http.ResponseWriter, r *http.Request, err error) {
 
 // classify turns the errors of the standard library into faults.
 func classify(err error) *fault.Error {
+	e := fault.Of(err)
 	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	if e.Kind == fault.Internal && errors.As(err, &large) {
 		return fault.New(fault.TooLarge, "fault.too_large").Because(err)
 	}
-	return fault.Of(err)
+	return e
 }
 
 // logFailure records what an operator must know; what a reader did wrong is no

@@ -30,6 +30,8 @@ type Form struct {
 	Text   string            // summary of what is wrong, set by Fail
 
 	faults fault.Fields
+	order  []string          // fields at fault, as they were found
+	labels map[string]string // field → label, for the summary
 }
 
 // NewForm is a form filled with values, to show for the first time.
@@ -218,6 +220,12 @@ func (f *Form) Fail(p *i18n.Printer, err error) bool {
 		return false
 	}
 	f.Text, f.Errors = p.Fault(err)
+	f.order = nil
+	for _, field := range fault.Of(err).Fields {
+		if !slices.Contains(f.order, field.Name) {
+			f.order = append(f.order, field.Name)
+		}
+	}
 	return true
 }
 
@@ -229,12 +237,26 @@ func (f *Form) Status() int {
 	return http.StatusOK
 }
 
-// Faulty are the fields at fault in a stable order, for the summary.
-func (f *Form) Faulty() []string {
-	names := make([]string, 0, len(f.Errors))
-	for name := range f.Errors {
-		names = append(names, name)
+// Label names a field in the summary of faults: pairs of a field and its label,
+// already in the reader's language. A field without one is summed up by its
+// text alone.
+func (f *Form) Label(pairs ...string) {
+	if f.labels == nil {
+		f.labels = map[string]string{}
 	}
-	slices.Sort(names)
-	return names
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f.labels[pairs[i]] = pairs[i+1]
+	}
+}
+
+// Fault is one line of the summary.
+type Fault struct{ Name, Label, Text string }
+
+// Faults are the lines of the summary, in the order in which they were found.
+func (f *Form) Faults() []Fault {
+	all := make([]Fault, 0, len(f.order))
+	for _, name := range f.order {
+		all = append(all, Fault{name, f.labels[name], f.Errors[name]})
+	}
+	return all
 }

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -91,9 +92,13 @@ func galleryServer(t *testing.T) *httptest.Server {
 	s.Handle(s.mux, "GET /elimina", func(w http.ResponseWriter, r *http.Request) error {
 		return s.Confirm(w, r, layout.Confirm{Question: "Eliminare la bozza?", Text: "La bozza e le sue fotografie non si potranno recuperare.", Action: "/elimina", Label: "Elimina la bozza", Cancel: "/modulo", Danger: true, Values: map[string][]string{"id": {"42"}}})
 	})
+	addModulePages(t, s)
 	s.Handle(s.mux, "GET /rotto", func(http.ResponseWriter, *http.Request) error { panic("gallery") })
 	srv := httptest.NewServer(s.Wrap(s.mux))
-	t.Cleanup(srv.Close)
+	t.Cleanup(func() {
+		s.Streams.Close()
+		srv.Close()
+	})
 	return srv
 }
 
@@ -104,6 +109,7 @@ func galleryForm(s *site, w http.ResponseWriter, r *http.Request, page gallery) 
 		return err
 	}
 	if r.Method == http.MethodPost {
+		form.Label("title", "Titolo", "when", "Quando esce", "channels", "Piazze")
 		form.Required("title")
 		if form.String("when") == "" {
 			form.Add("when", "fault.field.datetime")
@@ -147,6 +153,37 @@ func TestGalleryIsAccessibleOnEveryScreenInBothLanguages(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestGalleryIsValidHTML(t *testing.T) {
+	srv := galleryServer(t)
+	pages := map[string]string{}
+	for _, g := range galleryPages {
+		for _, lang := range []string{"it", "en"} {
+			pages[g.name+" in "+lang] = fetch(t, http.MethodGet, srv.URL+g.path, lang)
+		}
+	}
+	pages["form with errors"] = fetch(t, http.MethodPost, srv.URL+"/modulo", "it")
+	testkit.ValidHTML(t, pages)
+}
+
+func fetch(t *testing.T, method, url, lang string) string {
+	t.Helper()
+	r, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Language", lang)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
 }
 
 func TestFormWithErrorsTakesFocusAndKeepsWhatWasTyped(t *testing.T) {

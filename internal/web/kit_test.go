@@ -27,7 +27,7 @@ type site struct {
 	log *bytes.Buffer
 }
 
-func newSite(t *testing.T, change func(*web.Options)) *site {
+func newSite(t testing.TB, change func(*web.Options)) *site {
 	t.Helper()
 	bundle, err := i18n.Load()
 	if err != nil {
@@ -83,6 +83,11 @@ func request(method, path, body string, headers ...string) *http.Request {
 }
 
 type person struct{ Name string }
+
+// pagesOf is a file system with one page.
+func pagesOf(name, text string) fstest.MapFS {
+	return fstest.MapFS{"templates/" + name + ".html": {Data: []byte(text)}}
+}
 
 func TestPageHasLayoutTitleAndContent(t *testing.T) {
 	s := newSite(t, nil)

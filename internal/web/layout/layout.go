@@ -226,6 +226,16 @@ func (f Field) Describes() string {
 	return ""
 }
 
+// MustFill tells whether the browser is asked to refuse an empty field. A select
+// that always has a choice cannot be empty, and the HTML standard forbids to
+// require it.
+func (f Field) MustFill() bool {
+	if f.Type == "select" && !f.Multiple && (len(f.Options) == 0 || f.Options[0].Value != "") {
+		return false
+	}
+	return f.Required
+}
+
 // Has tells whether a choice is made.
 func (f Field) Has(value string) bool {
 	return slices.Contains(f.Values, value) || (len(f.Values) == 0 && f.Value == value)

@@ -80,7 +80,16 @@ export default function draft(form) {
     });
   }
   let timer = 0;
-  const keep = () => save(key, read(form));
+  let over = false;
+  const keep = () => {
+    clearTimeout(timer);
+    timer = 0;
+    if (!over) save(key, read(form));
+  };
+  // A person who signs out leaves nothing behind (module "forget").
+  document.addEventListener('arengo:forget', () => {
+    over = true;
+  });
   form.addEventListener('input', (event) => {
     // What was found stays until the person chooses, or types something new.
     if (!event.isTrusted) return;
