@@ -111,3 +111,33 @@ func Can(ctx context.Context, action Action, institutionID string) (Actor, error
 	}
 	return a, nil
 }
+
+// Key is the role's name in the catalogue.
+func (r Role) Key() string {
+	switch r {
+	case Reader:
+		return "people.role.reader"
+	case Writer:
+		return "people.role.writer"
+	case Approver:
+		return "people.role.approver"
+	case Duty:
+		return "people.role.duty"
+	}
+	return "people.role.administrator"
+}
+
+// Hint is what the role may do, in the catalogue.
+func (r Role) Hint() string {
+	switch r {
+	case Reader:
+		return "people.role.reader.hint"
+	case Writer:
+		return "people.role.writer.hint"
+	case Approver:
+		return "people.role.approver.hint"
+	case Duty:
+		return "people.role.duty.hint"
+	}
+	return "people.role.administrator.hint"
+}

@@ -155,12 +155,7 @@ func Serves(ctx context.Context, tx *db.Tx, personID string) (out []Membership, 
 		var m Membership
 		var role Role
 		err := s.Scan(&m.InstitutionID, &m.Slug, &m.Name, &role)
-		if last := len(out) - 1; last >= 0 && out[last].InstitutionID == m.InstitutionID {
-			out[last].Roles = append(out[last].Roles, role)
-		} else {
-			m.Roles = []Role{role}
-			out = append(out, m)
-		}
+		out = addMembership(out, m, role)
 		return struct{}{}, err
 	}, `
 		SELECT institution.id, institution.slug, institution.name, membership.role
@@ -264,4 +259,38 @@ func Acting(ctx context.Context, tx *db.Tx, personID, institutionID string) (a A
 	a.InstitutionID = institutionID
 	sortRoles(a.Roles)
 	return a, err == nil && a.PersonID != "", err
+}
+
+// Identity returns a person with every institution served, in one query. ok is
+// false when the account is disabled or gone.
+func Identity(ctx context.Context, tx *db.Tx, personID string) (p Person, serves []Membership, ok bool, err error) {
+	_, err = db.All(ctx, tx, func(s db.Scanner) (struct{}, error) {
+		dest, read := target(&p)
+		var m Membership
+		var role Role
+		err := s.Scan(append(dest, &m.InstitutionID, &m.Slug, &m.Name, &role)...)
+		read()
+		if m.InstitutionID != "" {
+			serves = addMembership(serves, m, role)
+		}
+		return struct{}{}, err
+	}, `
+		SELECT `+columns+`, COALESCE(institution.id, ''), COALESCE(institution.slug, ''), COALESCE(institution.name, ''), COALESCE(membership.role, '')
+		FROM person LEFT JOIN membership ON membership.person_id = person.id
+			LEFT JOIN institution ON institution.id = membership.institution_id
+		WHERE person.id = $1 AND person.disabled_at = 0 ORDER BY institution.name, institution.id`, personID)
+	for i := range serves {
+		sortRoles(serves[i].Roles)
+	}
+	return p, serves, err == nil && p.ID != "", err
+}
+
+// addMembership adds a role to the last membership, or begins the next one.
+func addMembership(all []Membership, m Membership, role Role) []Membership {
+	if last := len(all) - 1; last >= 0 && all[last].InstitutionID == m.InstitutionID {
+		all[last].Roles = append(all[last].Roles, role)
+		return all
+	}
+	m.Roles = []Role{role}
+	return append(all, m)
 }
