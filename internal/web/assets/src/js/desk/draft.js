@@ -7,8 +7,12 @@ const prefix = 'arengo:draft:';
 const week = 7 * 24 * 3600 * 1000;
 const delay = 400;
 
+// A hidden field is kept when it says data-keep: such as the list of files, which
+// the page itself puts back when it hears "arengo:restored".
 const kept = (form) =>
-  [...form.elements].filter((e) => e.name && !e.name.startsWith('_') && !['password', 'hidden', 'file', 'submit', 'button'].includes(e.type));
+  [...form.elements].filter(
+    (e) => e.name && !e.name.startsWith('_') && !['password', 'file', 'submit', 'button'].includes(e.type) && (e.type !== 'hidden' || 'keep' in e.dataset),
+  );
 
 function read(form) {
   const values = {};
@@ -23,7 +27,7 @@ function read(form) {
 function write(form, values) {
   const next = structuredClone(values);
   for (const e of kept(form)) {
-    if (!next[e.name]) continue;
+    if (!next[e.name] || e.type === 'hidden') continue;
     if (e.type === 'checkbox' || e.type === 'radio') e.checked = next[e.name].includes(e.value);
     else if (next[e.name].length) e.value = next[e.name].shift();
     e.dispatchEvent(new Event('input', { bubbles: true }));
@@ -71,7 +75,8 @@ export default function draft(form) {
     offer.querySelector('[data-draft-restore]').addEventListener('click', () => {
       write(form, before.values);
       offer.hidden = true;
-      const first = kept(form)[0];
+      form.dispatchEvent(new CustomEvent('arengo:restored', { detail: before.values, bubbles: true }));
+      const first = kept(form).find((e) => e.type !== 'hidden');
       if (first) first.focus();
     });
     offer.querySelector('[data-draft-discard]').addEventListener('click', () => {
@@ -93,6 +98,11 @@ export default function draft(form) {
   form.addEventListener('input', (event) => {
     // What was found stays until the person chooses, or types something new.
     if (!event.isTrusted) return;
+    clearTimeout(timer);
+    timer = setTimeout(keep, delay);
+  });
+  // A script changed the form on the person's behalf.
+  form.addEventListener('arengo:changed', () => {
     clearTimeout(timer);
     timer = setTimeout(keep, delay);
   });
