@@ -37,7 +37,9 @@ type PDSAccount struct {
 	AppPassword string
 
 	AppPasswordName string
-	AccessJWT       string // a session of the account's own password
+	AccessJWT       string // a session of the app password
+	RefreshJWT      string
+	OwnerJWT        string // a session of the account's own password
 }
 
 // PDSRecord is one record as the PDS tells it to anybody.
@@ -163,7 +165,7 @@ func (p PDSPeer) RevokeAppPassword(t testing.TB, a PDSAccount) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+a.AccessJWT)
+	req.Header.Set("Authorization", "Bearer "+a.OwnerJWT)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)

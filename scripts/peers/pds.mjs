@@ -11,7 +11,7 @@
 // can leave them behind.
 //
 // Requests:
-//   account    {name}           makes an account and an app password
+//   account    {name}           makes an account, an app password, and a session of it
 //   forget     {did}            deletes all uploaded files that no post refers to,
 //                               as a public PDS does after a few minutes
 //   takedown   {did, applied}   what a moderator does to an account
@@ -140,7 +140,19 @@ const requests = {
       { name: 'arengo' },
       { authorization: `Bearer ${accessJwt}` },
     )
-    return { handle, did, password, appPassword: app.password, appPasswordName: 'arengo', accessJwt }
+    // As createSession makes it, without the third of a second that this takes so
+    // that nobody can guess passwords by the clock.
+    const session = await pds.ctx.accountManager.createSession(did, { name: 'arengo', privileged: false })
+    return {
+      handle,
+      did,
+      password,
+      ownerJwt: accessJwt,
+      appPassword: app.password,
+      appPasswordName: 'arengo',
+      accessJwt: session.accessJwt,
+      refreshJwt: session.refreshJwt,
+    }
   },
 
   async forget({ did }) {

@@ -154,7 +154,7 @@ func (a *Adapter) Connect(ctx context.Context, typed map[string]string) (channel
 // at, with the catalogue key of the reason; both are empty as a rule.
 func (a *Adapter) Advise(typed map[string]string) (field, key string) {
 	if p := typed[fieldPassword]; strings.TrimSpace(p) != "" && !LooksLikeAppPassword(p) {
-		return fieldPassword, "channel.bluesky.password.advice"
+		return fieldPassword, "channel.error." + CodeAppPassword
 	}
 	return "", ""
 }

@@ -38,6 +38,7 @@ func (d *desk) settled(p channel.Post, r channel.Remote, createdAt string) {
 // the PDS did it, is completed by the next try: the post is there once, corrected,
 // under its address, with its pictures.
 func TestCorrectionSurvivesACrashAtEachRequest(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Prima.", channeltest.Photo(t, 1), channeltest.Photo(t, 2))
 	r := d.publish(p)
@@ -97,6 +98,7 @@ func (d *desk) deadInside(p channel.Post, r channel.Remote) {
 }
 
 func TestHalfCorrectionIsCompletedByANewerOne(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Prima.", channeltest.Photo(t, 1))
 	r := d.publish(p)
@@ -111,6 +113,7 @@ func TestHalfCorrectionIsCompletedByANewerOne(t *testing.T) {
 }
 
 func TestPicturesOfAHalfCorrectionAreNotForgotten(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Prima.", channeltest.Photo(t, 1))
 	r := d.publish(p)
@@ -122,6 +125,7 @@ func TestPicturesOfAHalfCorrectionAreNotForgotten(t *testing.T) {
 }
 
 func TestWithdrawingEndsAHalfCorrection(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Prima.")
 	r := d.publish(p)
@@ -141,6 +145,7 @@ func TestWithdrawingEndsAHalfCorrection(t *testing.T) {
 
 // A finalize that the network delivers after the correction changes nothing.
 func TestLateFinalizeDoesNotUndoACorrection(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("La strada è chiusa.")
 	done := d.prepare(p)
@@ -163,6 +168,7 @@ func TestLateFinalizeDoesNotUndoACorrection(t *testing.T) {
 
 // Progress that was lost gives another time and another mention: still one post.
 func TestFinalizeWithoutItsProgressFindsItsOwn(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Una volta sola.")
 	r := d.publish(p)
@@ -175,6 +181,7 @@ func TestFinalizeWithoutItsProgressFindsItsOwn(t *testing.T) {
 
 // While one post is corrected, others go out: the correction begins again.
 func TestCorrectionGivesWayToOtherPosts(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Prima.")
 	r := d.publish(p)
@@ -212,6 +219,7 @@ func TestCorrectionGivesWayToOtherPosts(t *testing.T) {
 }
 
 func TestUnchangedPostIsNotRemovedForNothing(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	p := aPost("Già giusto. #Cesate https://comune.example/m/1", channeltest.Photo(t, 1))
 	p.Tags = []string{"avvisi"}
@@ -226,6 +234,7 @@ func TestUnchangedPostIsNotRemovedForNothing(t *testing.T) {
 }
 
 func TestCopyOfAnotherAccountIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	d, other := newDesk(t), newDesk(t)
 	p := aPost("Di un altro.")
 	r := other.publish(p)
