@@ -127,11 +127,15 @@ func lostAnswer(b *bench) {
 			b.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(b.Context(), patience)
+		sent := b.count(b.s.Final)
 		b.final(f, 0)
 		_, err := b.s.Adapter.Finalize(ctx, b.account(), p, progress)
 		cancel()
 		b.s.Gate.Clear()
 		b.fails("Finalize", err, channel.Unknown, channel.CodeTimeout)
+		if n := sent(); n != 1 {
+			b.Fatalf("%d requests after a lost answer: nobody may repeat it unasked", n)
+		}
 		seen := b.one(p)
 		r, found, err := b.s.Adapter.Find(b.Context(), b.account(), p, progress)
 		if !b.caps.ReadBack {

@@ -63,16 +63,19 @@ func video(b *bench) {
 	b.one(p)
 }
 
-// uploads counts the uploads that arrive from now on.
-func (b *bench) uploads() func() int {
+// count counts the requests of a kind that arrive from now on.
+func (b *bench) count(kind func(*http.Request) bool) func() int {
 	n := 0
 	b.s.Gate.watch(func(r *http.Request) {
-		if b.s.Upload != nil && b.s.Upload(r) {
+		if kind != nil && kind(r) {
 			n++
 		}
 	})
 	return func() int { b.s.Gate.mu.Lock(); defer b.s.Gate.mu.Unlock(); return n }
 }
+
+// uploads counts the uploads that arrive from now on.
+func (b *bench) uploads() func() int { return b.count(b.s.Upload) }
 
 func prepareTwice(b *bench) {
 	p := b.post("Due foto.", Photo(b, 1), Photo(b, 2))
