@@ -104,7 +104,3 @@ func subject(t *testing.T, o square.Options) channeltest.Subject {
 func TestConformance(t *testing.T) {
 	channeltest.Run(t, func(t *testing.T) channeltest.Subject { return subject(t, square.Options{}) })
 }
-
-func TestConformanceWhenFilesAreProcessedSlowly(t *testing.T) {
-	channeltest.Run(t, func(t *testing.T) channeltest.Subject { return subject(t, square.Options{Processing: 1}) })
-}
