@@ -33,6 +33,7 @@ func Register(k *api.Kit, o Options) {
 	r.messages(k)
 	r.acts(k)
 	r.deliveries(k)
+	r.channels(k)
 	r.house(k)
 }
 
@@ -44,7 +45,9 @@ func here(ctx context.Context) string {
 
 // keeping makes the answer part of the change itself.
 func keeping(ctx context.Context) context.Context {
-	return publishing.Along(ctx, func(ctx context.Context, tx *db.Tx, m publishing.Message) error { return api.Keep(ctx, tx, messageOf(m)) })
+	return publishing.Along(ctx, func(ctx context.Context, tx *db.Tx, m publishing.Message) error {
+		return api.Keep(ctx, tx, messageOf(m))
+	})
 }
 
 type byID struct {
@@ -188,7 +191,9 @@ type remark struct {
 
 func (r routes) acts(k *api.Kit) {
 	register(k, act[byID]{"submit", "Ask for approval", "Approved at once where the profile does not require four eyes.", people.Write,
-		func(ctx context.Context, inst string, in byID) (publishing.Message, error) { return r.Desk.Submit(ctx, inst, in.ID) }})
+		func(ctx context.Context, inst string, in byID) (publishing.Message, error) {
+			return r.Desk.Submit(ctx, inst, in.ID)
+		}})
 	register(k, act[approval]{"approve", "Approve", "The approver is not the author. 409 when the content is no longer what was read.", people.Approve,
 		func(ctx context.Context, inst string, in approval) (publishing.Message, error) {
 			return r.Desk.Approve(ctx, inst, in.ID, in.Hash)
@@ -294,16 +299,6 @@ type lifting struct {
 }
 
 func (r routes) house(k *api.Kit) {
-	api.Register(k, api.Route[api.None, channelList]{
-		Method: http.MethodGet, Path: "/channels", Tag: "channels", Action: people.See, Summary: "List the connected channels",
-		Tx: func(ctx context.Context, tx *db.Tx, _ api.None) (out channelList, err error) {
-			all, err := channel.List(ctx, tx, here(ctx))
-			for _, c := range all {
-				out.Items = append(out.Items, connectionOf(c, r.Channels.Capabilities(c)))
-			}
-			return out, err
-		},
-	})
 	api.Register(k, api.Route[api.None, profileList]{
 		Method: http.MethodGet, Path: "/profiles", Tag: "profiles", Action: people.See, Summary: "List the profiles",
 		Tx: func(ctx context.Context, tx *db.Tx, _ api.None) (out profileList, err error) {
