@@ -201,6 +201,16 @@ func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64
 	// with Σ w·min(money, ρ·c) ≥ c. The left side minus the right is concave in c
 	// and not positive at c = have, so Newton's steps from there come down to it.
 	rho := rate / float64(r.in.Projects[b.p].Cost)
+	all := 0.0
+	for _, j := range sup {
+		all += weight[j]
+	}
+	give = min(r.e, rho*float64(r.in.Projects[p].Cost))
+	// If even full payers do not make it cheaper than b, no cost does; if they
+	// make it as cheap, the tie-break speaks.
+	if x := rho * all; x < 1-1e-12 || x <= 1+1e-12 && r.rank[p] > r.rank[b.p] {
+		return have, 0, give
+	}
 	at = have
 	for range 64 {
 		var poor, rich float64
@@ -221,7 +231,7 @@ func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64
 		}
 		at = next
 	}
-	return have, at, min(r.e, rho*float64(r.in.Projects[p].Cost))
+	return have, at, give
 }
 
 // atPrice is what the supporters of p would give for it now at b's price.

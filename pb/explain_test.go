@@ -1,0 +1,71 @@
+package pb_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"codeberg.org/arengo/arengo/pb"
+	"pgregory.net/rapid"
+)
+
+// What an explanation promises is tried: the election is counted again with the
+// cost it names.
+func TestALoserWinsAtTheCostThatItsExplanationNames(t *testing.T) {
+	tried := 0
+	rapid.Check(t, func(t *rapid.T) {
+		e := drawElection(t)
+		e.digits = false
+		for i := range e.costs {
+			e.costs[i] *= 100
+		}
+		e.budget *= 100
+		in := e.read(t)
+		for _, rule := range literature(in) {
+			if rule.Completion != pb.CompleteNone && rule.Completion != pb.CompleteUtil || rule.Family == pb.FamilyPhragmen || rule.Completion == pb.CompleteUtil || rule.Name == "greedy_card" || rule.Name == "greedy_borda" || rule.Name == "greedy_cardinal" {
+				continue
+			}
+			res := run(t, in, rule, pb.Options{})
+			for p, x := range res.Explanations() {
+				if x.Why == pb.WhyFunded || x.WinsAtCost == 0 {
+					continue
+				}
+				cheaper := func(cost int) bool {
+					f := e
+					f.costs = slices.Clone(e.costs)
+					f.costs[p] = cost
+					return slices.Contains(winners(t, f.String(), rule.Name, pb.Options{}), e.ids[p])
+				}
+				tried++
+				if !cheaper(int(x.WinsAtCost)) {
+					t.Fatalf("%s: %s does not win at %d\n%s", rule.Name, e.ids[p], x.WinsAtCost, e)
+				}
+				// Two units more are too many (one is the rounding down). A loser
+				// for whom the cost is no obstacle lost a tie.
+				if int(x.WinsAtCost)+2 < e.costs[p] && cheaper(int(x.WinsAtCost)+2) {
+					t.Fatalf("%s: %s wins even at %d\n%s", rule.Name, e.ids[p], x.WinsAtCost+2, e)
+				}
+			}
+		}
+	})
+	if tried == 0 {
+		t.Error("no loser was tried")
+	}
+}
+
+func TestTheExampleIsExplained(t *testing.T) {
+	in := readText(t, threeParks)
+	res := runRule(t, in, "mes_cost", pb.Options{})
+	if got := strings.Join(res.WinnerIDs(), " "); got != "N1 S1" {
+		t.Fatalf("winners %s", got)
+	}
+	n2, _ := in.Index("N2")
+	x := res.Explain(n2)
+	if x.Why != pb.WhySpent || x.Votes != 5 || x.Round != 0 || x.MoneyAtFirst != 500 || len(x.Took) != 1 || in.Projects[x.Took[0].Project].ID != "N1" {
+		t.Errorf("N2: %+v", x)
+	}
+	// Its five supporters had 100 each and paid 50 each for N1.
+	if x.MoneyThen < 249.99 || x.MoneyThen > 250.01 || x.Took[0].Money < 249.99 || x.Took[0].Money > 250.01 {
+		t.Errorf("N2: %+v", x)
+	}
+}
