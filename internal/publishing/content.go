@@ -236,13 +236,13 @@ func (c Content) ready(files map[string]Media, loc *time.Location) error {
 	if e := c.Event; e != nil {
 		start, err := ParseWall(e.Start, loc)
 		if err != nil {
-			f.Add("event_start", wallKey(err, "message.event.start"))
+			f.Add("event_start", wallKey(err, "message.event.start.form"))
 		}
 		if e.End != "" {
 			end, err2 := ParseWall(e.End, loc)
 			switch {
 			case err2 != nil:
-				f.Add("event_end", wallKey(err2, "message.event.end"))
+				f.Add("event_end", wallKey(err2, "message.event.end.form"))
 			case err == nil && end.At.Before(start.At):
 				f.Add("event_end", "message.event.order")
 			}

@@ -52,12 +52,13 @@ func ParseWall(text string, loc *time.Location) (Wall, error) {
 	return Wall{Text: text, At: found[0].UTC(), Twice: len(found) > 1}, nil
 }
 
-// wallKey is the catalogue key that explains a wall time's fault.
-func wallKey(err error, prefix string) string {
+// wallKey is the catalogue key that explains a wall time's fault; form is the
+// one for a text that is no time at all.
+func wallKey(err error, form string) string {
 	if errors.Is(err, errWallGap) {
 		return "message.when.gap"
 	}
-	return prefix + ".form"
+	return form
 }
 
 // FormatWall writes an instant as a local time.
@@ -80,13 +81,13 @@ func ParsePlan(due, notAfter string, loc *time.Location, now time.Time) (Plan, e
 	p := Plan{Zone: loc.String()}
 	var err error
 	if p.Due, err = ParseWall(due, loc); err != nil {
-		f.Add("due", wallKey(err, "message.when"))
+		f.Add("due", wallKey(err, "message.when.form"))
 	} else if p.Due.At.Before(now.Add(-time.Minute)) {
 		f.Add("due", "message.when.past")
 	}
 	if notAfter != "" {
 		if p.NotAfter, err = ParseWall(notAfter, loc); err != nil {
-			f.Add("not_after", wallKey(err, "message.when"))
+			f.Add("not_after", wallKey(err, "message.when.form"))
 		} else if !p.NotAfter.At.After(p.Due.At) {
 			f.Add("not_after", "message.when.order")
 		}
