@@ -20,7 +20,7 @@ import (
 // are spooled to disk by net/http.
 const formMemory = 1 << 20
 
-// Form is what a person typed. It is kept as typed when something is wrong with
+// Form is what a person typed. Its files are gone once the request has ended. It is kept as typed when something is wrong with
 // it, so that the page can be shown again with everything in place. The reading
 // methods gather faults; Err returns them all at once.
 type Form struct {
@@ -71,6 +71,8 @@ func (k *Kit) ReadForm(r *http.Request) (*Form, error) {
 	}
 	if r.MultipartForm != nil {
 		f.Files = r.MultipartForm.File
+		state := stateOf(r)
+		state.spooled = append(state.spooled, r.MultipartForm)
 	}
 	return f, nil
 }

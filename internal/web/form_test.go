@@ -2,10 +2,12 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +124,48 @@ func TestMultipartFormHasFiles(t *testing.T) {
 	}
 	if f.String("alt") != "un gatto" || len(f.Files["photo"]) != 1 || f.Files["photo"][0].Filename != "gatto.jpg" {
 		t.Errorf("%v %v", f.Values, f.Files)
+	}
+}
+
+func TestUploadedFilesAreGoneWhenTheRequestHasEnded(t *testing.T) {
+	spool := t.TempDir()
+	t.Setenv("TMPDIR", spool)
+	s := newSite(t, nil)
+	inside := 0
+	s.Handle(s.mux, "POST /x", func(w http.ResponseWriter, r *http.Request) error {
+		type key struct{}
+		// Others copy the request too: the files must go all the same.
+		form, err := s.ReadForm(r.WithContext(context.WithValue(r.Context(), key{}, 1)))
+		if err != nil {
+			return err
+		}
+		entries, err := os.ReadDir(spool)
+		inside = len(entries)
+		if len(form.Files["photo"]) != 1 {
+			t.Error("no file")
+		}
+		return err
+	}, web.MaxBody(32<<20))
+	var body bytes.Buffer
+	m := multipart.NewWriter(&body)
+	part, err := m.CreateFormFile("photo", "grande.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := part.Write(make([]byte, 16<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodPost, "http://example.com/x", &body)
+	r.Header.Set("Content-Type", m.FormDataContentType())
+	if w := s.do(r); w.Code != http.StatusOK {
+		t.Fatalf("got %d %s", w.Code, w.Body)
+	}
+	left, err := os.ReadDir(spool)
+	if err != nil || inside == 0 || len(left) != 0 {
+		t.Errorf("%d files while reading, %d left, %v", inside, len(left), err)
 	}
 }
 

@@ -142,6 +142,7 @@ func TestGalleryIsAccessibleOnEveryScreenInBothLanguages(t *testing.T) {
 		for _, screen := range screens {
 			for _, lang := range []string{"it", "en"} {
 				t.Run(g.name+"/"+screen.name+"/"+lang, func(t *testing.T) {
+					t.Parallel()
 					p := b.Open(t, srv.URL+g.path, screen.option, testkit.Language(lang), testkit.Tolerate("status of 404"), testkit.Tolerate("status of 500"))
 					if got := testkit.Eval[string](p, "document.documentElement.lang"); got != lang {
 						t.Errorf("language is %q", got)

@@ -166,6 +166,11 @@ func (k *Kit) Handler(h Handler, options ...RouteOption) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = k.enter(w, r)
 		route.headers(k, w)
+		defer func() {
+			if err := stateOf(r).removeSpooled(); err != nil {
+				k.log.WarnContext(r.Context(), "uploaded files stay on disk", "request", RequestID(r), "error", err.Error())
+			}
+		}()
 		inner.ServeHTTP(w, r)
 	})
 }

@@ -163,6 +163,8 @@ func (k *Kit) RenderFragment(w http.ResponseWriter, r *http.Request, status int,
 
 func writeHTML(w http.ResponseWriter, status int, body []byte) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	// The language is chosen by the browser, or by the reader in a cookie.
+	w.Header().Add("Vary", "Accept-Language, Cookie")
 	if w.Header().Get("Cache-Control") == "" {
 		// A back-office page is never kept by a browser that several people use.
 		w.Header().Set("Cache-Control", "no-store")

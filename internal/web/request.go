@@ -3,6 +3,8 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"mime/multipart"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -25,6 +27,17 @@ type request struct {
 	client  netip.Addr
 	printer *i18n.Printer
 	session bool // the session is loaded
+	spooled []*multipart.Form
+}
+
+// removeSpooled deletes the files that forms left on disk. net/http does so only
+// for the request it made itself, not for the copies with a context of ours.
+func (s *request) removeSpooled() error {
+	var errs []error
+	for _, form := range s.spooled {
+		errs = append(errs, form.RemoveAll())
+	}
+	return errors.Join(errs...)
 }
 
 // enter prepares a request once, however many times it is called for it.

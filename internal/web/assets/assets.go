@@ -4,6 +4,16 @@
 // in src/, and built into the program. Every file has a hash of its content in
 // its name, so browsers keep it for ever, and is stored compressed.
 //
+// Adding to them is adding a file; nothing has to be registered:
+//
+//	src/scss/desk/calendar.scss   rules for the desk (site/, both/), never purged
+//	src/js/desk/calendar.js       a module: export default function (element) {…},
+//	                              started by data-module="calendar" (site/, both/)
+//	{{icon "it-pin"}}             puts the symbol into the sprite
+//	class="col-md-6"              keeps the rule of Bootstrap Italia
+//
+// A page of the public site loads scripts only when layout.Page.Scripts is set.
+//
 // Before the assets have been built the program still compiles: addresses are
 // then without a hash and answer 404.
 package assets
