@@ -2,7 +2,9 @@ package square
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"strconv"
@@ -170,7 +172,7 @@ func (s *Square) rateProblem(w http.ResponseWriter, c caller, p *problem) {
 // params are the parameters of a call: of its address, a form or a JSON object.
 type params struct{ values map[string][]string }
 
-func readParams(body interface{ Read([]byte) (int, error) }, r *http.Request) (params, error) {
+func readParams(body io.Reader, r *http.Request) (params, error) {
 	p := params{map[string][]string{}}
 	for k, v := range r.URL.Query() {
 		p.values[strings.TrimSuffix(k, "[]")] = v
@@ -179,7 +181,7 @@ func readParams(body interface{ Read([]byte) (int, error) }, r *http.Request) (p
 	switch kind {
 	case "application/json":
 		var object map[string]any
-		if err := json.NewDecoder(body).Decode(&object); err != nil {
+		if err := json.NewDecoder(body).Decode(&object); err != nil && !errors.Is(err, io.EOF) {
 			return p, err
 		}
 		for k, v := range object {
