@@ -1,0 +1,46 @@
+package board
+
+import (
+	"net/http"
+
+	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/people"
+	"codeberg.org/arengo/arengo/internal/web"
+)
+
+// Stream is the address of the server-sent events that announce what changed in
+// the institution: message, delivery, channel, publication. They carry no
+// content: a page that hears one reads its own region again.
+const Stream = "/redazione/eventi-vivi"
+
+func (b *Board) live(w http.ResponseWriter, r *http.Request) error {
+	i, err := institution.Of(r.Context())
+	if err != nil {
+		return err
+	}
+	actor, err := people.Can(r.Context(), people.See, i.ID)
+	if err != nil {
+		return err
+	}
+	notices := b.DB.Listen(r.Context())
+	events := make(chan web.Event)
+	go func() {
+		defer close(events)
+		for {
+			select {
+			case <-r.Context().Done():
+				return
+			case n := <-notices:
+				if n.About != i.ID {
+					continue
+				}
+				select {
+				case events <- web.Event{Name: n.Topic, Data: n.Topic}:
+				case <-r.Context().Done():
+					return
+				}
+			}
+		}
+	}()
+	return b.Kit.Streams.Serve(w, r, actor.PersonID, events)
+}
