@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -28,7 +29,7 @@ var (
 )
 
 // parseDocument reads the DID document of did. It fails when the document is of
-// another one, or names no PDS with an http(s) address.
+// another one, or names no PDS with an address that passwords may be sent to.
 func parseDocument(data []byte, did string) (document, error) {
 	var raw struct {
 		ID          string   `json:"id"`
@@ -58,13 +59,26 @@ func parseDocument(data []byte, did string) (document, error) {
 			return document{}, errNoPDS
 		}
 		u, err := url.Parse(endpoint)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" {
+		if err != nil || !safe(u) || u.User != nil || strings.Trim(u.Path, "/") != "" {
 			return document{}, errNoPDS
 		}
 		d.PDS = u.Scheme + "://" + u.Host
 		return d, nil
 	}
 	return document{}, errNoPDS
+}
+
+// safe reports whether passwords may be sent there: over TLS, or without leaving
+// this machine.
+func safe(u *url.URL) bool {
+	switch u.Scheme {
+	case "https":
+		return u.Hostname() != ""
+	case "http":
+		ip, err := netip.ParseAddr(u.Hostname())
+		return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	}
+	return false
 }
 
 // documentAddress is where the DID document of did is (did:plc in the directory,

@@ -34,6 +34,8 @@ func TestDIDDocument(t *testing.T) {
 		{"none", documentOf(aDID, ""), "", errNoPDS},
 		{"other type", documentOf(aDID, service("#atproto_pds", "Other", `"https://pds.example"`)), "", errNoPDS},
 		{"other scheme", documentOf(aDID, service("#atproto_pds", kind, `"file:///etc/passwd"`)), "", errNoPDS},
+		{"without TLS", documentOf(aDID, service("#atproto_pds", kind, `"http://pds.example"`)), "", errNoPDS},
+		{"without TLS on this machine", documentOf(aDID, service("#atproto_pds", kind, `"http://127.0.0.1:2583"`)), "http://127.0.0.1:2583", nil},
 		{"with a path", documentOf(aDID, service("#atproto_pds", kind, `"https://pds.example/a/b"`)), "", errNoPDS},
 		{"with a user", documentOf(aDID, service("#atproto_pds", kind, `"https://a:b@pds.example"`)), "", errNoPDS},
 		{"endpoint is no text", documentOf(aDID, service("#atproto_pds", kind, `["https://pds.example"]`)), "", errNoPDS},
@@ -63,7 +65,7 @@ func FuzzDIDDocument(f *testing.F) {
 			return
 		}
 		u, err := url.Parse(d.PDS)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Path != "" || u.User != nil || d.DID != aDID {
+		if err != nil || !safe(u) || u.Path != "" || u.User != nil || d.DID != aDID {
 			t.Fatalf("accepted %+v", d)
 		}
 		for _, h := range d.Handles {

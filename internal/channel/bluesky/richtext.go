@@ -40,6 +40,9 @@ const (
 	maxTagBytes     = 640
 )
 
+// maxURI is the longest address that the lexicons' format uri takes, in bytes.
+const maxURI = 8 << 10
+
 // richText is a text as it is published, with its facets.
 type richText struct {
 	Text   string
@@ -67,6 +70,9 @@ func rich(text string, dids map[string]string) richText {
 		written := text[e.Start:e.End]
 		switch e.Kind {
 		case count.URL:
+			if len(e.Name) > maxURI {
+				continue
+			}
 			shown := written
 			if !e.Bare {
 				shown = shortLink(written)

@@ -1,6 +1,7 @@
 package bluesky
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -8,18 +9,27 @@ import (
 	"github.com/rivo/uniseg"
 
 	"codeberg.org/arengo/arengo/count"
+	"codeberg.org/arengo/arengo/internal/channel"
 )
 
 // shown is a facet as a reader meets it: the words, and where they lead.
 type shown struct{ words, leads string }
 
-func TestRichText(t *testing.T) {
-	const ada, did = "ada.bsky.social", "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
-	known := map[string]string{ada: did, "nessuno.example": ""}
-	for _, c := range []struct {
-		name, text, want string
-		facets           []shown
-	}{
+// vector is a text, what is published of it, and its facets.
+type vector struct {
+	name, text, want string
+	facets           []shown
+}
+
+const adaDID = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
+
+// handles are the accounts that the vectors mention.
+func handles() map[string]string {
+	return map[string]string{"ada.bsky.social": adaDID, "nessuno.example": ""}
+}
+
+func vectors() []vector {
+	return []vector{
 		{"plain", "Domani il mercato è in piazza.", "Domani il mercato è in piazza.", nil},
 		{"empty", "", "", nil},
 		{"link without scheme shown", "Qui: https://a.it/x?y=1", "Qui: a.it/x?y=1", []shown{{"a.it/x?y=1", "https://a.it/x?y=1"}}},
@@ -35,15 +45,21 @@ func TestRichText(t *testing.T) {
 		{"number is no tag", "Il #25 e #25aprile", "Il #25 e #25aprile", []shown{{"#25aprile", "25aprile"}}},
 		{"emoji before", "👩‍👩‍👧‍👦🇮🇹 #festa 🎉 https://a.it", "👩‍👩‍👧‍👦🇮🇹 #festa 🎉 a.it", []shown{{"#festa", "festa"}, {"a.it", "https://a.it"}}},
 		{"right to left", "مرحبا #ساحة https://a.it/مرحبا ברוכים", "مرحبا #ساحة a.it/مرحبا ברוכים", []shown{{"#ساحة", "ساحة"}, {"a.it/مرحبا", "https://a.it/مرحبا"}}},
-		{"known handle", "Grazie @Ada.bsky.social!", "Grazie @Ada.bsky.social!", []shown{{"@Ada.bsky.social", did}}},
+		{"known handle", "Grazie @Ada.bsky.social!", "Grazie @Ada.bsky.social!", []shown{{"@Ada.bsky.social", adaDID}}},
 		{"unknown handle stays text", "Grazie @nessuno.example e @ada", "Grazie @nessuno.example e @ada", nil},
 		{"handle of another network", "Su @comune@mastodon.uno", "Su @comune@mastodon.uno", nil},
 		{"e-mail address", "Scrivere a urp@comune.cesate.mi.it", "Scrivere a urp@comune.cesate.mi.it", nil},
+		{"address with accents", "https://perché.it/città?q=là#qui", "perché.it/città?q=là#qui", []shown{{"perché.it/città?q=là#qui", "https://perché.it/città?q=là#qui"}}},
+		{"tags in Chinese and Cyrillic", "#广场 #площадь", "#广场 #площадь", []shown{{"#广场", "广场"}, {"#площадь", "площадь"}}},
 		{"lines", "Uno\r\ndue\rtre\x00\x07", "Uno\ndue\ntre", nil},
 		{"not UTF-8", "a\xffb", "a\uFFFDb", nil},
-	} {
+	}
+}
+
+func TestRichText(t *testing.T) {
+	for _, c := range vectors() {
 		t.Run(c.name, func(t *testing.T) {
-			got := rich(c.text, known)
+			got := rich(c.text, handles())
 			if got.Text != c.want {
 				t.Errorf("text %q, want %q", got.Text, c.want)
 			}
@@ -52,15 +68,46 @@ func TestRichText(t *testing.T) {
 				x := f.Features[0]
 				read = append(read, shown{got.Text[f.Index.Start:f.Index.End], x.URI + x.Tag + x.DID})
 			}
-			if len(read) != len(c.facets) {
-				t.Fatalf("facets %q, want %q", read, c.facets)
-			}
-			for i := range read {
-				if read[i] != c.facets[i] {
-					t.Errorf("facet %d is %q, want %q", i, read[i], c.facets[i])
-				}
+			if !slices.Equal(read, c.facets) {
+				t.Errorf("facets %q, want %q", read, c.facets)
 			}
 		})
+	}
+}
+
+// Each vector must pass the lexicon of the real PDS and come back as it was.
+func TestVectorsAreTakenByARealPDS(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	w, cerr := d.adapter.worker(d.account())
+	if cerr != nil {
+		t.Fatal(cerr)
+	}
+	for _, c := range vectors() {
+		p := aPost(c.text)
+		rkey := recordKey(p.Key, p.Due)
+		if cerr := w.put(t.Context(), rkey, record(p, progress{Mentions: handles()}, datetime(p.Due))); cerr != nil {
+			t.Errorf("%s: %v", c.name, cerr)
+			continue
+		}
+		s, found, cerr := w.read(t.Context(), postCollection, rkey)
+		if cerr != nil || !found {
+			t.Fatalf("%s: %v", c.name, cerr)
+		}
+		if !s.says(record(p, progress{Mentions: handles()}, datetime(p.Due))) {
+			t.Errorf("%s: came back as %s", c.name, s.Value)
+		}
+	}
+}
+
+func TestEndlessAddressIsTextTooLong(t *testing.T) {
+	p := aPost("https://a.it/" + strings.Repeat("a", maxURI))
+	if cerr := check(p); cerr == nil || cerr.Code != channel.CodeTooLong {
+		t.Errorf("error %v", cerr)
+	}
+	p.Text = "https://a.it/" + strings.Repeat("a", 4000)
+	if cerr := check(p); cerr != nil {
+		t.Errorf("an address that is shown short: %v", cerr)
 	}
 }
 

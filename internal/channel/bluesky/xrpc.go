@@ -119,6 +119,9 @@ func (r request) build(ctx context.Context, server string) (*http.Request, conte
 	}
 	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
+		if file, ok := body.(io.Closer); ok {
+			file.Close()
+		}
 		return nil, nil, &channel.Error{Class: channel.Refused, Code: wire.CodeAddress, Err: err}
 	}
 	req.ContentLength = length
