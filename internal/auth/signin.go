@@ -212,6 +212,7 @@ func (s *Service) begin(w http.ResponseWriter, r *http.Request, personID, how st
 	for _, key := range []string{pendingKey, pendingAt} {
 		s.kit.Sessions.Remove(ctx, key)
 	}
+	s.kit.Touch(r)
 	s.kit.Sessions.Put(ctx, personKey, personID)
 	s.kit.Sessions.Put(ctx, agentKey, agent(r.UserAgent()))
 	s.kit.Sessions.Put(ctx, networkKey, network(web.ClientIP(r), 24, 48))

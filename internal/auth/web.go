@@ -14,7 +14,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
 
-//go:embed templates
+//go:embed all:templates
 var templates embed.FS
 
 // SignInPath is web.Options.SignIn.

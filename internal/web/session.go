@@ -127,3 +127,9 @@ func (k *Kit) watchIdle(r *http.Request) error {
 	}
 	return nil
 }
+
+// Touch writes down that the session is used now. A session that begins must be
+// touched: its idle time is counted from there.
+func (k *Kit) Touch(r *http.Request) {
+	k.Sessions.Put(r.Context(), seenKey, k.now().UnixMicro())
+}
