@@ -38,11 +38,16 @@ func Fit(text, suffix string, limits ...Limit) string {
 	return text[:cut] + suffix
 }
 
-// longest returns the last of the ascending cuts that fits, or 0. Lengths grow with
-// the cut except where a cut changes what the text before it means; the search
-// may then stop early, but never on a cut that does not fit.
+// longest returns the last of the ascending cuts that fits, or 0. It looks near the
+// beginning first, because limits are small and a pasted text may be a megabyte.
+// Lengths grow with the cut except where a cut changes what the text before it
+// means; the search may then stop early, but never on a cut that does not fit.
 func longest(at []int, fits func(int) bool) int {
-	n := sort.Search(len(at), func(i int) bool { return !fits(at[i]) })
+	most := 1
+	for most < len(at) && fits(at[most-1]) {
+		most *= 2
+	}
+	n := sort.Search(min(most, len(at)), func(i int) bool { return !fits(at[i]) })
 	for n > 0 {
 		n--
 		if fits(at[n]) {

@@ -275,7 +275,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestVideoIsNeverHeldInMemory(t *testing.T) {
-	const size = 200 << 20
+	const size = 64 << 20
 	film := io.MultiReader(bytes.NewReader(atom("ftyp", []byte("isom"))), bytes.NewReader(atom("moov", []byte("indice"))),
 		strings.NewReader("\x00\x00\x00\x00mdat"), io.LimitReader(zeros{}, size))
 	var before, after runtime.MemStats

@@ -411,7 +411,11 @@ func TestDecodeJSON(t *testing.T) {
 
 func TestCallersContextEndsTheRequest(t *testing.T) {
 	entered := make(chan struct{})
-	s := serve(t, func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body); close(entered); <-r.Context().Done() })
+	s := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		close(entered)
+		<-r.Context().Done()
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-entered; cancel() }()
 	req, _ := http.NewRequest(http.MethodPost, s.URL, strings.NewReader("x"))

@@ -1,7 +1,6 @@
 package mail_test
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,135 +20,6 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/mail"
 )
-
-// server is a mail server that behaves as its script says: for each verb, the
-// answer; "drop" hangs up without one, "stall" never answers.
-type server struct {
-	port   int
-	script func(verb, line string, connection int) string
-	conns  atomic.Int32
-	mu     sync.Mutex
-	taken  []string // recipients whose letter arrived with its final dot
-	lines  []string
-	tls    *tls.Config
-}
-
-func serve(t *testing.T, script func(verb, line string, connection int) string) *server {
-	t.Helper()
-	return serveTLS(t, nil, script)
-}
-
-func serveTLS(t *testing.T, config *tls.Config, script func(verb, line string, connection int) string) *server {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &server{port: l.Addr().(*net.TCPAddr).Port, script: script, tls: config}
-	stop, cancel := context.WithCancel(context.Background())
-	t.Cleanup(func() { cancel(); l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			context.AfterFunc(stop, func() { c.Close() })
-			go s.talk(c, int(s.conns.Add(1)))
-		}
-	}()
-	return s
-}
-
-func (s *server) talk(c net.Conn, n int) {
-	defer func() { c.Close() }()
-	r := bufio.NewReader(c)
-	say := func(verb, line, usual string) bool {
-		answer := usual
-		if s.script != nil {
-			if a := s.script(verb, line, n); a != "" {
-				answer = a
-			}
-		}
-		switch answer {
-		case "drop":
-			return false
-		case "stall":
-			r.ReadString(0)
-			return false
-		}
-		_, err := fmt.Fprintf(c, "%s\r\n", answer)
-		return err == nil
-	}
-	if !say("CONNECT", "", "220 prova ESMTP") {
-		return
-	}
-	to := ""
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		line = strings.TrimSpace(line)
-		verb := strings.ToUpper(strings.SplitN(line, " ", 2)[0])
-		s.mu.Lock()
-		s.lines = append(s.lines, line)
-		s.mu.Unlock()
-		switch verb {
-		case "EHLO":
-			ext := "250-prova\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME"
-			if _, clear := c.(*net.TCPConn); clear && s.tls != nil {
-				ext = "250-prova\r\n250 STARTTLS"
-			}
-			if !say(verb, line, ext) {
-				return
-			}
-		case "STARTTLS":
-			if !say(verb, line, "220 avanti") {
-				return
-			}
-			c = tls.Server(c, s.tls)
-			r = bufio.NewReader(c)
-		case "AUTH":
-			if !say(verb, line, "235 2.7.0 benvenuti") {
-				return
-			}
-		case "RCPT":
-			to = line
-			if !say(verb, line, "250 ok") {
-				return
-			}
-		case "DATA":
-			if !say(verb, line, "354 avanti") {
-				return
-			}
-			if s.script != nil && s.script(verb, line, n) != "" && !strings.HasPrefix(s.script(verb, line, n), "3") {
-				continue
-			}
-			if s.script != nil && s.script("BODY", line, n) == "drop" {
-				return
-			}
-			for line != ".\r\n" {
-				if line, err = r.ReadString('\n'); err != nil {
-					return
-				}
-			}
-			s.mu.Lock()
-			s.taken = append(s.taken, to)
-			s.mu.Unlock()
-			if !say("DOT", "", "250 2.0.0 presa in carico") {
-				return
-			}
-		case "QUIT":
-			say(verb, line, "221 arrivederci")
-			return
-		default:
-			if !say(verb, line, "250 ok") {
-				return
-			}
-		}
-	}
-}
 
 func sender(t *testing.T, s *server, change func(*mail.SMTPOptions)) *mail.SMTP {
 	t.Helper()
@@ -213,10 +83,8 @@ func TestEachWayOfFailingHasItsOutcome(t *testing.T) {
 			if (got.Err == nil) != (c.want == mail.Sent) {
 				t.Errorf("the error is %v", got.Err)
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if (len(s.taken) == 1) != c.arrived {
-				t.Errorf("the server has %d letters", len(s.taken))
+			if n := s.letters(); (n == 1) != c.arrived {
+				t.Errorf("the server has %d letters", n)
 			}
 		})
 	}
@@ -273,8 +141,8 @@ func TestDeadConnectionIsReplaced(t *testing.T) {
 				t.Fatalf("%s: letter %d: %+v", end, i, got)
 			}
 		}
-		if len(s.taken) != 2 || s.conns.Load() != 2 {
-			t.Errorf("%s: %d letters on %d connections", end, len(s.taken), s.conns.Load())
+		if s.letters() != 2 || s.conns.Load() != 2 {
+			t.Errorf("%s: %d letters on %d connections", end, s.letters(), s.conns.Load())
 		}
 	}
 }
@@ -293,8 +161,8 @@ func TestUnknownOutcomeIsNeverRepeated(t *testing.T) {
 	if got := m.Send(t.Context(), letter(2)); got.Outcome != mail.Unknown {
 		t.Fatalf("got %+v", got)
 	}
-	if len(s.taken) != 2 {
-		t.Fatalf("the server has %d letters, want 2", len(s.taken))
+	if n := s.letters(); n != 2 {
+		t.Fatalf("the server has %d letters, want 2", n)
 	}
 }
 
@@ -341,11 +209,7 @@ func TestSignInOnlyUnderTLS(t *testing.T) {
 	if err := m.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
-	signedIn := false
-	for _, l := range s.lines {
-		signedIn = signedIn || strings.HasPrefix(l, "AUTH")
-	}
-	if !signedIn {
+	if !s.heard("AUTH") {
 		t.Error("nobody signed in")
 	}
 
