@@ -184,7 +184,8 @@ func (c chat) handle() string {
 	return c.Title
 }
 
-// address is where citizens find the chat.
+// address is where citizens find the chat; a small group without an invitation
+// has none.
 func (c chat) address() string {
 	switch {
 	case c.Username != "":
@@ -194,7 +195,7 @@ func (c chat) address() string {
 	case c.internal() != "":
 		return "https://t.me/c/" + c.internal()
 	}
-	return "https://t.me"
+	return ""
 }
 
 // internal is the number that stands in the links of a channel or supergroup
@@ -208,7 +209,7 @@ func (c chat) internal() string {
 }
 
 // message is where a citizen sees a message; members only, without a public
-// name. A small group has no links to messages.
+// name. A small group has no links to messages, only perhaps its own.
 func (c chat) message(id int64) string {
 	if c.Username == "" && c.internal() == "" {
 		return c.address()

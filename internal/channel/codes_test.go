@@ -1,0 +1,62 @@
+package channel_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"codeberg.org/arengo/arengo/internal/i18n"
+)
+
+// codes finds the constants named Code… of this package and of every adapter.
+func codes(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(".", func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, "Code") || len(spec.Values) != 1 {
+				return true
+			}
+			if text, ok := spec.Values[0].(*ast.BasicLit); ok {
+				if code, err := strconv.Unquote(text.Value); err == nil {
+					found[code] = path
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestEveryCodeSaysWhatToDo(t *testing.T) {
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := codes(t)
+	if len(all) < 15 {
+		t.Fatalf("only %d codes were found", len(all))
+	}
+	for code, path := range all {
+		if !texts.Has("channel.error."+code) && !texts.Has("channel.connect."+code) {
+			t.Errorf("%s: code %q has no sentence", path, code)
+		}
+	}
+}
