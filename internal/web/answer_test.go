@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -336,7 +337,7 @@ func (n *notifying) Write(b []byte) (int, error) {
 
 func (n *notifying) Flush() {}
 
-func TestTwoPagesOfOneNameAreRefused(t *testing.T) {
+func TestWrongTemplatesAreRefusedAtTheStart(t *testing.T) {
 	s := newSite(t, nil)
 	if err := s.AddTemplates(pagesOf("greeting", `{{define "content"}}{{end}}`)); err == nil || !strings.Contains(err.Error(), `two pages named "greeting"`) {
 		t.Errorf("got %v", err)
@@ -344,7 +345,47 @@ func TestTwoPagesOfOneNameAreRefused(t *testing.T) {
 	if err := s.AddTemplates(pagesOf("broken", `{{if}}`)); err == nil {
 		t.Error("a broken template was accepted")
 	}
+	if err := s.AddTemplates(pagesOf("caller", `{{define "content"}}{{with .X}}{{template "nobody" .}}{{end}}{{end}}`)); err == nil || !strings.Contains(err.Error(), `calls "nobody"`) {
+		t.Errorf("a call of a missing template: %v", err)
+	}
 	if err := s.AddTemplates(pagesOf("other", ``)); err != nil {
 		t.Error(err)
+	}
+}
+
+// brokenStore is a session store whose database is down.
+type brokenStore struct{}
+
+var errDown = errors.New("connection refused by 10.0.0.3")
+
+func (brokenStore) Find(string) ([]byte, bool, error)                          { return nil, false, errDown }
+func (brokenStore) Commit(string, []byte, time.Time) error                     { return errDown }
+func (brokenStore) Delete(string) error                                        { return errDown }
+func (brokenStore) FindCtx(context.Context, string) ([]byte, bool, error)      { return nil, false, errDown }
+func (brokenStore) CommitCtx(context.Context, string, []byte, time.Time) error { return errDown }
+func (brokenStore) DeleteCtx(context.Context, string) error                    { return errDown }
+
+func TestPageSaysWhenSessionsAreUnavailable(t *testing.T) {
+	s := newSite(t, func(o *web.Options) { o.Sessions = brokenStore{} })
+	s.Handle(s.mux, "GET /x", hello)
+	r := request(http.MethodGet, "/x", "")
+	r.AddCookie(&http.Cookie{Name: "arengo_session", Value: "abc"})
+	w := s.do(r)
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "Riprovare tra poco") || strings.Contains(w.Body.String(), "10.0.0.3") {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	if strings.Count(s.log.String(), "connection refused") != 1 {
+		t.Errorf("log: %s", s.log)
+	}
+}
+
+func TestFlashWithoutSessionIsLoggedAndThePageStands(t *testing.T) {
+	s := newSite(t, nil)
+	s.Handle(s.mux, "POST /x", func(w http.ResponseWriter, r *http.Request) error {
+		s.Flash(r, web.Success, "web.menu")
+		return hello(w, r)
+	}, web.WithoutSession())
+	if w := s.do(request(http.MethodPost, "/x", "a=b")); w.Code != http.StatusOK || !strings.Contains(s.log.String(), "without session") {
+		t.Errorf("got %d, log %s", w.Code, s.log)
 	}
 }

@@ -69,7 +69,11 @@ func (p *pages) register(partials, own []source) error {
 			return fmt.Errorf("templates: two pages named %q", s.name)
 		}
 		p.own[s.name], p.shared[s.name] = s, partials
-		if _, err := p.parse(s.name, p.kit.bundle.For(i18n.Italian, time.UTC)); err != nil {
+		set, err := p.parse(s.name, p.kit.bundle.For(i18n.Italian, time.UTC))
+		if err != nil {
+			return err
+		}
+		if err := checkReferences(s.name, set); err != nil {
 			return err
 		}
 	}
