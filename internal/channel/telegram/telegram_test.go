@@ -118,9 +118,9 @@ func TestDocumentsGoByThemselves(t *testing.T) {
 
 func TestLinksLeadToTheMessage(t *testing.T) {
 	for _, c := range []struct {
-		chat telegramtest.Chat
+		chat  telegramtest.Chat
 		typed string
-		want string
+		want  string
 	}{
 		{telegramtest.Chat{ID: -1009, Type: "channel", Username: "cesate_news"}, "https://t.me/cesate_news", "https://t.me/cesate_news/101"},
 		{telegramtest.Chat{ID: -1001777, Type: "supergroup", Title: "Privato"}, "-1001777", "https://t.me/c/1777/101"},
