@@ -1,0 +1,296 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/api"
+	"codeberg.org/arengo/arengo/internal/auth"
+	"codeberg.org/arengo/arengo/internal/blob"
+	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/channel/bluesky"
+	"codeberg.org/arengo/arengo/internal/channel/email"
+	"codeberg.org/arengo/arengo/internal/channel/mastodon"
+	"codeberg.org/arengo/arengo/internal/channel/telegram"
+	"codeberg.org/arengo/arengo/internal/config"
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/mail"
+	"codeberg.org/arengo/arengo/internal/newsletter"
+	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/secret"
+	"codeberg.org/arengo/arengo/internal/site"
+	"codeberg.org/arengo/arengo/internal/web"
+)
+
+// Version of the software, as programs see it.
+const Version = "0.1.0"
+
+// App is a running Arengo: one node.
+type App struct {
+	Config     config.Config
+	DB         *db.DB
+	Box        *secret.Box
+	Blobs      blob.Store
+	Channels   *channel.Switchboard
+	Desk       *publishing.Desk
+	Newsletter *newsletter.List
+	Mail       mail.Sender
+	Jobs       *jobs.Pool
+	Auth       *auth.Service
+	Web        *web.Kit
+	API        *api.Kit
+	Site       *site.Site
+	Log        *slog.Logger
+	Clock      func() time.Time
+
+	base    *url.URL
+	bundle  *i18n.Bundle
+	fetch   *fetch.Client
+	hosts   *institution.Resolver
+	handler http.Handler
+	release func() // of the data folder's lock
+}
+
+// Data prepares the data folder and returns the database's address.
+func Data(c config.Config) (database string, err error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return "", fmt.Errorf("data folder: %w", err)
+	}
+	if c.Database != "" {
+		return c.Database, nil
+	}
+	return filepath.Join(c.Data, "arengo.db"), nil
+}
+
+// OpenDB opens the configured database and brings it up to date. On SQLite a
+// copy is kept before anything changes.
+func OpenDB(ctx context.Context, c config.Config, log *slog.Logger) (*db.DB, error) {
+	where, err := Data(c)
+	if err != nil {
+		return nil, err
+	}
+	d, err := db.Open(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	if err := upgrade(ctx, c, d, log); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func upgrade(ctx context.Context, c config.Config, d *db.DB, log *slog.Logger) error {
+	pending, err := d.Pending(ctx)
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	done, err := d.Applied(ctx)
+	if err != nil {
+		return err
+	}
+	if d.Engine == db.SQLite && len(done) > 0 {
+		keep := filepath.Join(c.Data, "before-"+pending[0]+".db")
+		_ = os.Remove(keep) // of an attempt that failed
+		if err := d.Snapshot(ctx, keep); err != nil {
+			return fmt.Errorf("copy before migrating: %w", err)
+		}
+		log.Info("kept a copy of the database", "file", keep)
+	}
+	n, err := d.Migrate(ctx)
+	if n > 0 {
+		log.Info("brought the database up to date", "migrations", n)
+	}
+	return err
+}
+
+// Open builds a node. Close it when done.
+func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) {
+	a := &App{Config: c, Log: log, Clock: time.Now, release: func() {}}
+	if err := a.open(ctx); err != nil {
+		return nil, errors.Join(err, a.Close(ctx))
+	}
+	return a, nil
+}
+
+func (a *App) open(ctx context.Context) (err error) {
+	c := a.Config
+	if a.base, err = url.Parse(c.BaseURL); err != nil {
+		return fmt.Errorf("base URL: %w", err)
+	}
+	if _, err := Data(c); err != nil {
+		return err
+	}
+	if c.Database == "" {
+		// Two processes on one SQLite file would each believe the other's work dead.
+		if a.release, err = lockFolder(c.Data); err != nil {
+			return err
+		}
+	}
+	if a.DB, err = OpenDB(ctx, c, a.Log); err != nil {
+		return err
+	}
+	if a.Box, err = secret.Load(c.MasterKey); err != nil {
+		return err
+	}
+	if a.bundle, err = i18n.Load(); err != nil {
+		return err
+	}
+	if a.Blobs, err = OpenBlobs(c); err != nil {
+		return err
+	}
+	if a.fetch, err = outgoing(c); err != nil {
+		return err
+	}
+	if err := a.openKit(); err != nil {
+		return err
+	}
+	if err := a.openWork(ctx); err != nil {
+		return err
+	}
+	return a.openPages()
+}
+
+// OpenBlobs opens the configured media store.
+func OpenBlobs(c config.Config) (blob.Store, error) {
+	if c.S3.Bucket == "" {
+		return blob.NewDisk(filepath.Join(c.Data, "media"))
+	}
+	return blob.NewS3(blob.S3Options{Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region,
+		AccessKey: c.S3.AccessKey, SecretKey: c.S3.SecretKey, Plain: c.S3.Plain, PathStyle: c.S3.PathStyle})
+}
+
+// outgoing is the client for platforms. Its time-out is for uploads; each
+// irreversible call has a shorter one of its own.
+func outgoing(c config.Config) (*fetch.Client, error) {
+	private, err := prefixes(c.AllowPrivate)
+	if err != nil {
+		return nil, err
+	}
+	return fetch.New(fetch.Options{
+		AllowPrivate: private, AllowLoopback: c.Demo, UserAgent: "Arengo/" + Version, Timeout: 10 * time.Minute,
+		PerHost: fetch.Pace{Concurrent: 64},
+	}), nil
+}
+
+func prefixes(texts []string) (out []netip.Prefix, err error) {
+	for _, t := range texts {
+		p, err := netip.ParsePrefix(t)
+		if err != nil {
+			return nil, fmt.Errorf("network %q: %w", t, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// openWork joins what happens in the background.
+func (a *App) openWork(ctx context.Context) error {
+	c := a.Config
+	registry := jobs.NewRegistry(a.DB)
+	var err error
+	if a.Mail, err = sender(c); err != nil {
+		return err
+	}
+	a.Newsletter, err = newsletter.New(newsletter.Options{
+		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Box: a.Box, Sender: a.Mail, From: a.from().Addr, Clock: a.Clock, Log: a.Log, Address: a.Address,
+	}, registry)
+	if err != nil {
+		return err
+	}
+	a.Channels = channel.NewSwitchboard(a.DB, a.Box, a.Clock,
+		mastodon.New(a.fetch), bluesky.New(a.fetch, bluesky.Options{Directory: c.PLCDirectory}), telegram.New(a.fetch), email.New(a.Newsletter))
+	a.Desk = publishing.NewDesk(publishing.Options{
+		DB: a.DB, Channels: a.Channels, Blobs: a.Blobs, Pictures: blob.NewProcessor(0), Clock: a.Clock, Log: a.Log,
+		Address: a.Address, Lease: c.Lease, MaxUpload: int64(c.MaxUploadMB) << 20,
+	}, registry)
+	jobs.Handle(registry, a.tidy)
+	jobs.Handle(registry, a.sendLetter)
+	jobs.Every(registry, time.Hour, tidy{})
+	a.Jobs, err = jobs.New(ctx, a.DB, registry, jobs.Options{Log: a.Log, Deliveries: c.Deliveries})
+	if err != nil {
+		return err
+	}
+	a.Desk.Use(a.Jobs)
+	a.Newsletter.Use(a.Jobs)
+	return nil
+}
+
+// sender is the configured mail server, or, without one, a folder where letters
+// can be read: nothing is lost, and nothing leaves.
+func sender(c config.Config) (mail.Sender, error) {
+	var signer *mail.Signer
+	if c.SMTP.DKIMKey != "" {
+		var err error
+		if signer, err = loadSigner(c.SMTP); err != nil {
+			return nil, err
+		}
+	}
+	if c.SMTP.Host == "" {
+		return mail.NewOutbox(filepath.Join(c.Data, "outbox"), signer)
+	}
+	return mail.NewSMTP(mail.SMTPOptions{Host: c.SMTP.Host, Port: c.SMTP.Port, Security: mail.Security(c.SMTP.TLS), User: c.SMTP.User,
+		Password: c.SMTP.Password, Hello: c.SMTP.Hello, Signer: signer})
+}
+
+func loadSigner(c config.SMTP) (*mail.Signer, error) {
+	key, err := os.ReadFile(c.DKIMKey)
+	if err != nil {
+		return nil, fmt.Errorf("DKIM key: %w", err)
+	}
+	return mail.NewSigner(c.DKIMDomain, c.DKIMSelector, key)
+}
+
+// Address is the base URL of an institution's site, without a final slash.
+func (a *App) Address(i institution.Institution) string { return site.Origin(a.base, i) }
+
+// Start begins the background work. On SQLite this is the only process, so what
+// an earlier one had in its hands is taken up at once.
+func (a *App) Start(ctx context.Context) error {
+	if a.DB.Engine == db.SQLite {
+		if err := a.Desk.Recover(ctx); err != nil {
+			return err
+		}
+	}
+	go a.DB.RelayNotices(ctx)
+	return a.Jobs.Start(ctx)
+}
+
+// Close ends the node, waiting for the work in hand until ctx ends.
+func (a *App) Close(ctx context.Context) (err error) {
+	if a.Jobs != nil {
+		err = a.Jobs.Stop(ctx)
+	}
+	if a.DB != nil {
+		err = errors.Join(err, a.DB.Close())
+	}
+	a.release()
+	return err
+}
+
+// Handler answers requests: for the server, and for tests.
+func (a *App) Handler() http.Handler { return a.handler }
+
+// tidy forgets what has no use any more.
+type tidy struct{}
+
+func (tidy) Kind() string { return "app.tidy" }
+
+func (a *App) tidy(ctx context.Context, _ tidy) error {
+	now := a.Clock()
+	return a.DB.InTx(ctx, func(tx *db.Tx) error {
+		return errors.Join(a.Auth.Purge(ctx, tx, now), api.Purge(ctx, tx, now))
+	})
+}

@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/publishing"
+)
+
+// ledger is what Prometheus reads of the ledger at each scrape: the same on
+// every node, since it comes from the database.
+type ledger struct {
+	db         *db.DB
+	clock      func() time.Time
+	deliveries *prometheus.Desc
+	late       *prometheus.Desc
+	tick       *prometheus.Desc
+	channels   *prometheus.Desc
+	frozen     *prometheus.Desc
+}
+
+func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &ledger{
+		db: d, clock: clock,
+		deliveries: prometheus.NewDesc("arengo_deliveries", "Deliveries by state.", []string{"state"}, nil),
+		late:       prometheus.NewDesc("arengo_deliveries_late", "Deliveries that should have been out ten minutes ago.", nil, nil),
+		tick:       prometheus.NewDesc("arengo_scheduler_tick_seconds", "When scheduled work was last done, Unix time.", nil, nil),
+		channels:   prometheus.NewDesc("arengo_channels", "Channels by state of the connection.", []string{"platform", "state"}, nil),
+		frozen:     prometheus.NewDesc("arengo_frozen_institutions", "Institutions whose schedule is frozen.", nil, nil),
+	})
+	return r
+}
+
+// Describe tells Prometheus what there is.
+func (l *ledger) Describe(c chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen} {
+		c <- d
+	}
+}
+
+// Collect reads the figures; when the database does not answer there are none.
+func (l *ledger) Collect(c chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	if at, err := jobs.Ticked(ctx, l.db); err == nil && !at.IsZero() {
+		gauge(l.tick, float64(at.UnixMilli())/1000)
+	}
+	_ = l.db.Read(ctx, func(tx *db.Tx) error {
+		type row struct {
+			labels []string
+			n      int64
+		}
+		read := func(width int, q string, args ...any) []row {
+			all, err := db.All(ctx, tx, func(s db.Scanner) (r row, err error) {
+				r.labels = make([]string, width)
+				dest := make([]any, 0, width+1)
+				for i := range r.labels {
+					dest = append(dest, &r.labels[i])
+				}
+				return r, s.Scan(append(dest, &r.n)...)
+			}, q, args...)
+			if err != nil {
+				return nil
+			}
+			return all
+		}
+		for _, r := range read(1, `SELECT state, count(*) FROM delivery GROUP BY state`) {
+			gauge(l.deliveries, float64(r.n), r.labels...)
+		}
+		for _, r := range read(0, `SELECT count(*) FROM delivery WHERE state IN ('waiting', 'attempting') AND due_at < $1`, db.At(l.clock().Add(-publishing.LateAfter))) {
+			gauge(l.late, float64(r.n))
+		}
+		for _, r := range read(2, `SELECT platform, state, count(*) FROM channel GROUP BY platform, state`) {
+			gauge(l.channels, float64(r.n), r.labels...)
+		}
+		for _, r := range read(0, `SELECT count(*) FROM freeze_period WHERE lifted_at = 0`) {
+			gauge(l.frozen, float64(r.n))
+		}
+		return nil
+	})
+}

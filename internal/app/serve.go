@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"codeberg.org/arengo/arengo/internal/jobs"
+)
+
+// Serve answers on a listener and works in the background until ctx ends; then
+// it finishes what is in hand, for at most stopWithin.
+func (a *App) Serve(ctx context.Context, l net.Listener) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	if err := a.Start(work); err != nil {
+		return err
+	}
+	s := &http.Server{
+		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return work },
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	a.Web.Streams.Close()
+	return errors.Join(s.Shutdown(stop), a.Close(stop))
+}
+
+// stopWithin is longer than the longest irreversible call.
+const stopWithin = 45 * time.Second
+
+// health says that the process answers.
+func (a *App) health(w http.ResponseWriter, r *http.Request) error {
+	return text(w, http.StatusOK, "ok")
+}
+
+// ready says that this node can do its work: the database answers, and scheduled
+// work was done lately by some node.
+func (a *App) ready(w http.ResponseWriter, r *http.Request) error {
+	why := a.notReady(r.Context())
+	if why == "" {
+		return text(w, http.StatusOK, "ready")
+	}
+	w.Header().Set("Retry-After", "5")
+	return text(w, http.StatusServiceUnavailable, why)
+}
+
+func text(w http.ResponseWriter, status int, s string) error {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, err := io.WriteString(w, s+"\n")
+	return err
+}
+
+func (a *App) notReady(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if err := a.DB.Ping(ctx); err != nil {
+		return "the database does not answer"
+	}
+	at, err := jobs.Ticked(ctx, a.DB)
+	switch {
+	case err != nil:
+		return "the database does not answer"
+	case a.Clock().Sub(at) > 4*jobs.TickEvery:
+		return "the scheduler has not ticked for a minute"
+	}
+	return ""
+}
+
+// metrics are for Prometheus: open to this machine, and to whoever holds the
+// configured token.
+func (a *App) measured() http.Handler {
+	next := promhttp.HandlerFor(newMetrics(a.DB, a.Clock), promhttp.HandlerOpts{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		token := a.Config.MetricsToken
+		if token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
