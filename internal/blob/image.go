@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	stddraw "image/draw"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -16,7 +16,6 @@ import (
 	"slices"
 
 	"codeberg.org/arengo/arengo/internal/fault"
-	"golang.org/x/image/draw"
 	"golang.org/x/image/webp"
 	"golang.org/x/sync/semaphore"
 )
@@ -26,7 +25,9 @@ import (
 const DefaultMaxPixels = 50_000_000
 
 // Processor draws pictures anew. It works on as many at once as together have its
-// greatest number of pixels, so that memory is bounded: about 8 bytes a pixel.
+// greatest number of pixels, so that memory is bounded: 2 to 4 bytes a pixel while a
+// picture is decoded (12 for a progressive JPEG), 4 more where one is turned or
+// written without being made smaller.
 type Processor struct {
 	maxPixels int64
 	room      *semaphore.Weighted
@@ -93,8 +94,9 @@ func (p *Processor) read(r io.ReadSeeker) (header, error) {
 
 func broken(err error) error { return fault.New(fault.Invalid, "media.image.broken").Because(err) }
 
-// decode reads the pixels and turns them upright.
-func decode(r io.Reader, h header) (image.Image, error) {
+// decode reads the pixels, shrinks them to sides of at most largest (0: as they
+// are) and turns them upright: in this order, because turning needs a copy.
+func decode(r io.Reader, h header, largest int) (image.Image, error) {
 	dec := map[string]func(io.Reader) (image.Image, error){
 		".jpg": jpeg.Decode, ".png": png.Decode, ".gif": gif.Decode, ".webp": webp.Decode,
 	}[h.kind.Ext]
@@ -102,7 +104,7 @@ func decode(r io.Reader, h header) (image.Image, error) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	return upright(img, h.turn), nil
+	return upright(Resize(img, largest, largest), h.turn), nil
 }
 
 // FitOptions bound a picture for one use. Zero values do not bound.
@@ -128,9 +130,7 @@ func Resize(src image.Image, maxW, maxH int) image.Image {
 	if w == b.Dx() && h == b.Dy() {
 		return src
 	}
-	dst := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.CatmullRom.Scale(dst, dst.Bounds(), src, b, draw.Src, nil)
-	return dst
+	return shrink(src, w, h)
 }
 
 func within(w, h, maxW, maxH int) (int, int) {
@@ -217,8 +217,8 @@ func onWhite(img image.Image) image.Image {
 		return img
 	}
 	dst := image.NewRGBA(img.Bounds())
-	stddraw.Draw(dst, dst.Bounds(), image.NewUniform(color.White), image.Point{}, stddraw.Src)
-	stddraw.Draw(dst, dst.Bounds(), img, img.Bounds().Min, stddraw.Over)
+	draw.Draw(dst, dst.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(dst, dst.Bounds(), img, img.Bounds().Min, draw.Over)
 	return dst
 }
 
@@ -228,18 +228,17 @@ func opaque(img image.Image) bool {
 }
 
 // work decodes a picture when there is room for it and hands it to do.
-func (p *Processor) work(ctx context.Context, r io.ReadSeeker, do func(header, image.Image) error) error {
+func (p *Processor) work(ctx context.Context, r io.ReadSeeker, largest int, do func(header, image.Image) error) error {
 	h, err := p.read(r)
 	if err != nil {
 		return err
 	}
-	// A picture counts twice: while it is turned or scaled there are two of it.
-	cost := min(2*h.pixels(), p.maxPixels)
+	cost := min(h.pixels(), p.maxPixels)
 	if err := p.room.Acquire(ctx, cost); err != nil {
 		return fmt.Errorf("wait to read picture: %w", err)
 	}
 	defer p.room.Release(cost)
-	img, err := decode(r, h)
+	img, err := decode(r, h, largest)
 	if err != nil {
 		return err
 	}
@@ -271,7 +270,7 @@ func (p *Processor) FitStored(ctx context.Context, s Store, hash string, o FitOp
 		return Rendered{data, h.kind, w, ht}, nil
 	}
 	var out Rendered
-	err = p.work(ctx, f, func(_ header, img image.Image) error {
+	err = p.work(ctx, f, 0, func(_ header, img image.Image) error {
 		var err error
 		out, err = Fit(ctx, img, o)
 		return err

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"image"
 	"image/color"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -319,5 +320,49 @@ func TestAnimationKeepsMovingWithoutItsNotes(t *testing.T) {
 	single, _, err := take(t, animation(t, 1), TakeOptions{})
 	if err != nil || single.Frames != 0 || single.Original.Type.MIME != "image/png" {
 		t.Fatalf("a single frame: %+v, %v", single, err)
+	}
+}
+
+func TestShrinkingAverages(t *testing.T) {
+	// A chessboard of single pixels becomes an even grey, whatever the size.
+	board := image.NewGray(image.Rect(0, 0, 120, 90))
+	for i := range board.Pix {
+		board.Pix[i] = uint8((i%120+i/120)%2) * 255
+	}
+	for _, size := range [][2]int{{60, 45}, {7, 5}, {1, 1}} {
+		m := shrink(board, size[0], size[1])
+		for i := 0; i < len(m.Pix); i += 4 {
+			if v := m.Pix[i]; v < 124 || v > 131 || m.Pix[i+3] != 255 {
+				t.Fatalf("%v: pixel %d is %d", size, i/4, v)
+			}
+		}
+	}
+	// What is transparent has no colour to give to its neighbours.
+	m := image.NewNRGBA(image.Rect(0, 0, 2, 1))
+	m.SetNRGBA(0, 0, color.NRGBA{255, 0, 0, 255})
+	m.SetNRGBA(1, 0, color.NRGBA{0, 255, 0, 0})
+	if got := color.NRGBAModel.Convert(shrink(m, 1, 1).At(0, 0)).(color.NRGBA); got.R != 255 || got.G != 0 || got.A != 128 {
+		t.Errorf("got %v", got)
+	}
+	// Every size keeps a plain colour plain: the weights add up.
+	plain := image.NewUniform(color.RGBA{200, 100, 50, 255})
+	for n := 1; n < 60; n++ {
+		for k := 1; k <= n; k++ {
+			total := 0
+			for _, s := range spans(n, k) {
+				total += len(s.weights)
+				if s.first+len(s.weights) > n {
+					t.Fatalf("%d to %d: beyond the end", n, k)
+				}
+			}
+			if total < n {
+				t.Fatalf("%d to %d: a pixel is lost", n, k)
+			}
+		}
+		src := image.NewRGBA(image.Rect(0, 0, n, n))
+		draw.Draw(src, src.Bounds(), plain, image.Point{}, draw.Src)
+		if got := shrink(src, max(1, n*2/3), 1).RGBAAt(0, 0); got != (color.RGBA{200, 100, 50, 255}) {
+			t.Fatalf("%d: got %v", n, got)
+		}
 	}
 }

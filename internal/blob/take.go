@@ -120,8 +120,7 @@ func (p *Processor) renditions(ctx context.Context, s Store, r io.ReadSeeker, o 
 
 func (p *Processor) store(ctx context.Context, s Store, r io.ReadSeeker, o TakeOptions, original bool) (Media, error) {
 	var m Media
-	err := p.work(ctx, r, func(h header, img image.Image) error {
-		img = Resize(img, o.Largest, o.Largest)
+	err := p.work(ctx, r, o.Largest, func(h header, img image.Image) error {
 		if original {
 			fit := FitOptions{Quality: 90}
 			if h.kind == pngType() || h.kind == gifType() {
