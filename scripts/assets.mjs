@@ -80,8 +80,8 @@ async function styles(name) {
 // own colour, so the blues become variables; data: images keep theirs (%23).
 function themed(css) {
   return css
-    .replace(/#06c(?![0-9a-f])|#0066cc/gi, 'var(--ar-brand)')
-    .replace(/#0059b3|#0052a3|#004d99|#0054a8/gi, 'var(--ar-brand-dark)')
+    .replace(/#06c(?![0-9a-f])|#0066cc|hsl\(210, ?100%, ?40%\)/gi, 'var(--ar-brand)')
+    .replace(/#0059b3|#0052a3|#004d99|#0054a8|hsl\(210, ?80%, ?36%\)|hsl\(210, ?100%, ?30%\)/gi, 'var(--ar-brand-dark)')
     .replace(/#036(?![0-9a-f])|#003366|#004080/gi, 'var(--ar-brand-darker)')
     .concat(':root{--ar-brand:#0066cc;--ar-brand-dark:#0052a3;--ar-brand-darker:#003366}\n');
 }

@@ -50,6 +50,9 @@ func shell(r *http.Request, p *layout.Page) {
 			Links: []layout.Link{{Label: "Mastodon", URL: "https://example.social/@cesate"}, {Label: "Telegram", URL: "https://t.me/cesate"}},
 		},
 	}
+	if r.URL.Path == "/colore" {
+		p.Institution.Color = "#a02030"
+	}
 	if p.Layout == layout.Site || p.Layout == layout.Auto {
 		p.Demo, p.SearchURL = true, "/cerca"
 		p.Nav = []layout.NavItem{{Label: "Novità", URL: "/", Current: r.URL.Path == "/"}, {Label: "Eventi", URL: "/eventi"}, {Label: "Album", URL: "/album"}, {Label: "Idee", URL: "/idee"}, {Label: "Iscriviti", URL: "/iscriviti"}}
@@ -87,6 +90,9 @@ func galleryServer(t *testing.T) *httptest.Server {
 	show("GET /redazione", "desk", layout.Desk)
 	s.Handle(s.mux, "GET /avviso", func(w http.ResponseWriter, r *http.Request) error {
 		return s.Render(w, r, http.StatusOK, "home", layout.Page{Layout: layout.Site, Content: page, Banner: &layout.Banner{Kind: layout.Danger, Text: "Allerta arancione per temporali fino alle 18 di domani.", Link: layout.Link{Label: "Che cosa fare", URL: "/"}}})
+	})
+	s.Handle(s.mux, "GET /colore", func(w http.ResponseWriter, r *http.Request) error {
+		return s.Render(w, r, http.StatusOK, "color", layout.Page{Layout: layout.Site, Content: page})
 	})
 	s.Handle(s.mux, "/modulo", func(w http.ResponseWriter, r *http.Request) error { return galleryForm(s, w, r, page) })
 	s.Handle(s.mux, "GET /elimina", func(w http.ResponseWriter, r *http.Request) error {

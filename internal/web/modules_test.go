@@ -160,6 +160,19 @@ func TestMarkdownToolbarMarksTheSelection(t *testing.T) {
 	}
 }
 
+func TestInstitutionColorReachesEveryCorner(t *testing.T) {
+	srv := galleryServer(t)
+	p := testkit.Browser(t).Open(t, srv.URL+"/colore")
+	const red = "rgb(160, 32, 48)"
+	for selector, property := range map[string]string{".it-header-center-wrapper": "backgroundColor", ".btn-primary": "backgroundColor", ".btn-outline-primary": "color", "main p a": "color", ".ar-paging a[aria-current]": "backgroundColor"} {
+		if got := testkit.Eval[string](p, "getComputedStyle(document.querySelector('"+selector+"'))."+property); got != red {
+			t.Errorf("%s has %s %s", selector, property, got)
+		}
+	}
+	p.Axe()
+	p.Screenshot("gallery-color")
+}
+
 func TestMenuClosesWithEscape(t *testing.T) {
 	srv := galleryServer(t)
 	p := testkit.Browser(t).Open(t, srv.URL+"/redazione")
