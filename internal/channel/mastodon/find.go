@@ -24,9 +24,10 @@ func (c api) statuses(ctx context.Context, userID, query string) ([]status, *cha
 	return page, err
 }
 
-// Find reads every status that the account made since Prepare. The text tells
-// the copy; a status with the link but another text may be the copy, changed by
-// hand since, or another message about the same thing, and only a person knows.
+// Find reads every status that the account made since Prepare. Text and number
+// of files tell the copy. A status with the text but other files, or with the
+// link but another text, may be the copy, changed by hand since, or another
+// message about the same thing: only a person knows.
 func (a *Adapter) Find(ctx context.Context, account channel.Account, p channel.Post, done channel.Progress) (channel.Remote, bool, error) {
 	c, who, apiErr := a.on(account)
 	if apiErr != nil {
@@ -47,7 +48,7 @@ func (a *Adapter) Find(ctx context.Context, account channel.Account, p channel.P
 			switch shown := read(s.Content); {
 			case same(shown, s, p):
 				found = &s // the oldest, should there ever be two
-			case p.Link != "" && slices.Contains(shown.links, p.Link):
+			case p.Text != "" && essence(shown.text) == essence(p.Text), p.Link != "" && slices.Contains(shown.links, p.Link):
 				doubt = &s
 			}
 		}

@@ -273,6 +273,35 @@ func TestPictureWithoutTextIsFoundByItsDescription(t *testing.T) {
 	}
 }
 
+func TestSamePictureTwiceIsTwoFiles(t *testing.T) {
+	w := newTown(t, square.Options{})
+	a := w.connect(t)
+	same := channeltest.Photo(t, 1)
+	p := channel.Post{Key: "k", Text: "Prima e dopo", Media: []channel.Media{same, same}}
+	done, err := w.adapter.Prepare(t.Context(), a, p, prepare(t, w, a, p), nothing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.adapter.Finalize(t.Context(), a, p, done); err != nil {
+		t.Fatal(err)
+	}
+	if posts := w.square.Posts("comune"); len(posts[0].Media) != 2 {
+		t.Fatalf("%+v", posts)
+	}
+}
+
+func TestCopyThatLostItsPictureIsLeftToAPerson(t *testing.T) {
+	w := newTown(t, square.Options{})
+	a := w.connect(t)
+	with := channel.Post{Key: "1", Text: "Una foto", Media: []channel.Media{channeltest.Photo(t, 1)}}
+	done := prepare(t, w, a, with)
+	finalize(t, w, a, channel.Post{Key: "2", Text: "Una foto"})
+	_, found, err := w.adapter.Find(t.Context(), a, with, done)
+	if found || channel.AsError(err).Code != channel.CodeCannotRead {
+		t.Fatalf("found %v, %v", found, err)
+	}
+}
+
 func TestEditUploadsOnlyWhatChanged(t *testing.T) {
 	w := newTown(t, square.Options{})
 	a := w.connect(t)

@@ -35,81 +35,99 @@ func (a *Adapter) Prepare(ctx context.Context, account channel.Account, p channe
 	if apiErr != nil {
 		return prior, apiErr
 	}
-	done := readProgress(prior)
-	before := done.Media
-	kept := prior
-	keep := func(held ...uploaded) error {
-		done.Media = held
-		step, err := json.Marshal(done)
-		if err != nil {
-			return err
-		}
-		if err := save(step); err != nil {
-			return err
-		}
-		kept = step
-		return nil
-	}
-	if !done.Noted {
+	l := logbook{progress: readProgress(prior), kept: prior, save: save}
+	if !l.Noted {
 		newest, err := c.statuses(ctx, who.UserID, "limit=1")
 		if err != nil {
-			return kept, err
+			return l.kept, err
 		}
 		if len(newest) > 0 {
-			done.Since = newest[0].ID
+			l.Since = newest[0].ID
 		}
-		done.Noted = true
-		if err := keep(before...); err != nil {
-			return kept, err
+		l.Noted = true
+		if err := l.keep(l.Media); err != nil {
+			return l.kept, err
 		}
 	}
-	var held []uploaded
-	for _, m := range p.Media {
-		file, fresh, err := c.hold(ctx, account, m, before)
-		if err != nil {
-			return kept, err
-		}
-		held = append(held, file)
-		if fresh {
-			// What was uploaded before and not reached yet stays on record.
-			if err := keep(slices.Concat(held, before)...); err != nil {
-				return kept, err
-			}
-		}
+	held, err := c.holdAll(ctx, account, p.Media, &l)
+	if err != nil {
+		return l.kept, err
 	}
 	for _, file := range held {
 		s, err := c.wait(ctx, file.ID)
 		if err != nil {
-			return kept, err
+			return l.kept, err
 		}
 		if s == absent {
-			return kept, notReady() // gone between two requests: the next run uploads it again
+			return l.kept, notReady() // gone between two requests: the next run uploads it again
 		}
 	}
-	if slices.Equal(held, done.Media) {
-		return kept, nil
+	if !slices.Equal(held, l.Media) {
+		err = l.keep(held)
 	}
-	err := keep(held...)
-	return kept, err
+	return l.kept, err
 }
 
-// hold finds m among the files uploaded before, if the server still has it, or
-// uploads it; fresh says that it did.
-func (c api) hold(ctx context.Context, account channel.Account, m channel.Media, before []uploaded) (file uploaded, fresh bool, err error) {
-	for _, u := range before {
-		if !u.is(m) {
+// logbook is the progress and what was last saved of it.
+type logbook struct {
+	progress
+	kept channel.Progress
+	save func(channel.Progress) error
+}
+
+func (l *logbook) keep(media []uploaded) error {
+	l.Media = media
+	step, err := json.Marshal(l.progress)
+	if err != nil {
+		return err
+	}
+	if err := l.save(step); err != nil {
+		return err
+	}
+	l.kept = step
+	return nil
+}
+
+// holdAll makes sure that the server holds each file, and uploads those that it
+// does not. What was uploaded before and not reached yet stays on record.
+func (c api) holdAll(ctx context.Context, account channel.Account, media []channel.Media, l *logbook) ([]uploaded, error) {
+	var held []uploaded
+	before := slices.Clone(l.Media)
+	for _, m := range media {
+		file, found, err := c.held(ctx, m, &before)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			held = append(held, file)
 			continue
 		}
-		s, err := c.look(ctx, u.ID)
-		if err != nil {
-			return u, false, err
+		got, uploadErr := c.upload(ctx, account, m)
+		if uploadErr != nil {
+			return nil, uploadErr
 		}
-		if s != absent {
-			return u, false, nil
+		held = append(held, uploaded{Hash: m.Hash, Alt: m.Alt, ID: got.ID})
+		if err := l.keep(slices.Concat(held, before)); err != nil {
+			return nil, err
 		}
 	}
-	got, err := c.upload(ctx, account, m)
-	return uploaded{Hash: m.Hash, Alt: m.Alt, ID: got.ID}, err == nil, err
+	return held, nil
+}
+
+// held takes m out of the files uploaded before, if the server still has it. The
+// same picture twice is two files.
+func (c api) held(ctx context.Context, m channel.Media, before *[]uploaded) (uploaded, bool, *channel.Error) {
+	at := slices.IndexFunc(*before, func(u uploaded) bool { return u.is(m) })
+	if at < 0 {
+		return uploaded{}, false, nil
+	}
+	file := (*before)[at]
+	s, err := c.look(ctx, file.ID)
+	if err != nil {
+		return file, false, err
+	}
+	*before = slices.Delete(*before, at, at+1)
+	return file, s != absent, nil
 }
 
 // draft is what makes or changes a status.

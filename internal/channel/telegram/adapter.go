@@ -129,11 +129,11 @@ func blame(e *channel.Error) string {
 	return fieldServer
 }
 
-// wellFormed tells a token, digits, a colon and a long word, from anything else
+// wellFormed tells a token, digits, a colon and a word, from anything else
 // that could be pasted: it becomes part of an address.
 func wellFormed(token string) bool {
 	id, key, found := strings.Cut(token, ":")
-	if _, err := strconv.ParseInt(id, 10, 64); !found || err != nil || len(key) < 20 {
+	if _, err := strconv.ParseInt(id, 10, 64); !found || err != nil || key == "" {
 		return false
 	}
 	return !strings.ContainsFunc(key, func(r rune) bool {

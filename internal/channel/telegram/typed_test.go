@@ -29,7 +29,7 @@ func TestTokenIsRecognised(t *testing.T) {
 	for token, want := range map[string]bool{
 		"987654321:AAF-a_token_that_is_only_a_test": true,
 		"AAF-a_token_that_is_only_a_test":           false,
-		"987654321:short":                           false,
+		"987654321:":                                false,
 		"987654321:AAF-a_token/../getMe?x=1234567":  false,
 		"x:AAF-a_token_that_is_only_a_test":         false,
 		"":                                          false,
