@@ -186,6 +186,25 @@ func SaveProfile(ctx context.Context, tx *db.Tx, p Profile, now time.Time) (Prof
 	return p, touch(ctx, tx, p.InstitutionID)
 }
 
+// archive ends a profile. Fault: Conflict for the last one, without which nothing
+// could be said.
+func archive(ctx context.Context, tx *db.Tx, p Profile, now time.Time) error {
+	// Two profiles archived at once must not both be the last but one.
+	if err := touch(ctx, tx, p.InstitutionID); err != nil {
+		return err
+	}
+	all, err := Profiles(ctx, tx, p.InstitutionID)
+	if err != nil {
+		return err
+	}
+	if len(all) < 2 {
+		return fault.Clash("profile.last")
+	}
+	p.ArchivedAt = now
+	_, err = SaveProfile(ctx, tx, p, now)
+	return err
+}
+
 // touch grows the institution's version, by which cached pages are known.
 func touch(ctx context.Context, tx *db.Tx, id string) error {
 	_, err := tx.Exec(ctx, `UPDATE institution SET version = version + 1 WHERE id = $1`, id)

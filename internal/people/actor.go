@@ -141,3 +141,13 @@ func (r Role) Hint() string {
 	}
 	return "people.role.administrator.hint"
 }
+
+// Here is Can in the institution in which the actor acts: that of the request's
+// host. Faults: Unsigned, Forbidden.
+func Here(ctx context.Context, action Action) (Actor, error) {
+	a, ok := From(ctx)
+	if !ok {
+		return a, fault.New(fault.Unsigned, "people.unsigned")
+	}
+	return Can(ctx, action, a.InstitutionID)
+}
