@@ -1,0 +1,137 @@
+package newsletter
+
+import (
+	"bytes"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/mail"
+)
+
+// shownLetter is what the templates of a letter show. All words are ready.
+type shownLetter struct {
+	Lang, Title, Institution, Home string
+	Colour                         string
+	Intro                          string
+	Items                          []shownItem
+	Button, ButtonURL              string
+	Why                            string
+	Manage, ManageURL              string
+	Unsubscribe, UnsubscribeURL    string
+	Privacy, PrivacyURL            string
+	Address                        string
+}
+
+type shownItem struct {
+	Title, Link, Lang, Meta, Read string
+	Paragraphs                    []string
+	Pictures                      []Picture
+	Head                          bool // several items: each has a heading
+}
+
+// letter writes the letter of one subscriber.
+func (l *List) letter(i institution.Institution, issue Issue, to letterTo, now time.Time) (mail.Letter, error) {
+	p := l.bundle.For(to.subscriber.Locale, i.Location())
+	items := itemsFor(issue, to.subscriber)
+	token := l.token(i.ID, to.subscriber.ID)
+	s := l.frame(i, p)
+	s.Why = p.T("newsletter.letter.why", i.Name)
+	s.Manage, s.ManageURL = p.T("newsletter.letter.manage"), l.address(i)+"/newsletter/gestisci/"+token
+	s.Unsubscribe, s.UnsubscribeURL = p.T("newsletter.letter.unsubscribe"), l.address(i)+"/newsletter/disiscrivi/"+token
+	subject := issue.Title
+	if issue.Kind == OfMessage {
+		s.Button, s.ButtonURL = p.T("newsletter.letter.read"), issue.Link
+	} else {
+		subject = p.T("newsletter.letter."+string(issue.Kind), len(items), i.Name)
+		s.Intro = p.T("newsletter.letter." + string(issue.Kind) + ".intro")
+		s.Button, s.ButtonURL = p.T("newsletter.letter.all"), issue.Link
+	}
+	s.Title = subject
+	for _, it := range items {
+		s.Items = append(s.Items, showItem(p, it, issue.Kind != OfMessage))
+	}
+	letter, err := l.write("issue", s)
+	if err != nil {
+		return letter, err
+	}
+	letter.Subject, letter.MessageID, letter.Date = subject, to.messageID, now.In(i.Location())
+	letter.To, letter.Language = mail.Address{Addr: to.subscriber.Email}, p.Lang()
+	letter.ListID = "newsletter." + mailHost(l.address(i))
+	if u, err := url.Parse(s.UnsubscribeURL); err == nil && (u.Scheme == "https" || u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1") {
+		letter.Unsubscribe = s.UnsubscribeURL
+	}
+	return l.signed(i, letter), nil
+}
+
+func showItem(p *i18n.Printer, it Item, head bool) shownItem {
+	out := shownItem{Title: it.Title, Link: it.Link, Lang: it.Lang, Meta: it.Profile, Pictures: it.Pictures, Head: head, Read: p.T("newsletter.letter.read")}
+	if it.Event != nil {
+		out.Meta = strings.TrimPrefix(out.Meta+" · "+p.DateTime(*it.Event), " · ")
+	}
+	for _, part := range strings.Split(it.Text, "\n\n") {
+		if part = strings.TrimSpace(part); part != "" {
+			out.Paragraphs = append(out.Paragraphs, part)
+		}
+	}
+	return out
+}
+
+// confirmation writes the letter with the link that confirms a subscription.
+func (l *List) confirmation(i institution.Institution, a asked, link string, now time.Time) (mail.Letter, error) {
+	p := l.bundle.For(a.Locale, i.Location())
+	s := l.frame(i, p)
+	s.Title = p.T("newsletter.letter.confirm", i.Name)
+	s.Items = []shownItem{{Paragraphs: []string{p.T("newsletter.letter.confirm.text", i.Name), p.T("newsletter.letter.confirm.ignore")}}}
+	s.Button, s.ButtonURL = p.T("newsletter.letter.confirm.action"), link
+	letter, err := l.write("issue", s)
+	if err != nil {
+		return letter, err
+	}
+	letter.Subject, letter.MessageID, letter.Date = s.Title, "confirm."+strings.ToLower(a.Nonce)+"@"+mailHost(l.address(i)), now.In(i.Location())
+	letter.To, letter.Language = mail.Address{Addr: a.Email}, p.Lang()
+	return l.signed(i, letter), nil
+}
+
+// frame is what surrounds every letter.
+func (l *List) frame(i institution.Institution, p *i18n.Printer) shownLetter {
+	s := shownLetter{Lang: p.Lang(), Institution: i.Name, Home: l.address(i) + "/", Colour: i.Colour, Address: i.Address}
+	if s.Colour == "" {
+		s.Colour = "#0066cc"
+	}
+	if i.PrivacyURL != "" {
+		s.Privacy, s.PrivacyURL = p.T("newsletter.privacy"), absolute(l.address(i), i.PrivacyURL)
+	}
+	return s
+}
+
+func absolute(base, link string) string {
+	if strings.HasPrefix(link, "/") {
+		return base + link
+	}
+	return link
+}
+
+// signed says who writes and to whom one answers.
+func (l *List) signed(i institution.Institution, letter mail.Letter) mail.Letter {
+	letter.From = mail.Address{Name: i.Name, Addr: l.from}
+	letter.Bounces = l.bounces
+	if i.Email != "" {
+		letter.ReplyTo = mail.Address{Name: i.Name, Addr: i.Email}
+	}
+	return letter
+}
+
+func (l *List) write(name string, s shownLetter) (letter mail.Letter, err error) {
+	var text, html bytes.Buffer
+	if err := l.text.ExecuteTemplate(&text, name+".txt", s); err != nil {
+		return letter, fmt.Errorf("letter: %w", err)
+	}
+	if err := l.html.ExecuteTemplate(&html, name+".html", s); err != nil {
+		return letter, fmt.Errorf("letter: %w", err)
+	}
+	return mail.Letter{Text: text.String(), HTML: html.String()}, nil
+}
