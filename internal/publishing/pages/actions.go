@@ -8,6 +8,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -122,7 +123,7 @@ func (p *Pages) askPublish(w http.ResponseWriter, r *http.Request, v visit) erro
 		channels, err := channel.OfProfile(r.Context(), tx, v.institution.ID, m.Content.ProfileID)
 		for _, c := range channels {
 			if !m.Content.Variant(c.ID).LeftOut {
-				where = append(where, printer.T("message.publish.on", platformOf(c.Platform).Name, c.Name))
+				where = append(where, printer.T("message.publish.on", wording.PlatformOf(c.Platform).Name, c.Name))
 			}
 		}
 		return err
@@ -197,6 +198,7 @@ func (p *Pages) withdraw(w http.ResponseWriter, r *http.Request, v visit) error 
 func (p *Pages) decide(w http.ResponseWriter, r *http.Request, v visit) error {
 	return p.act(w, r, v, "decide", func(form *web.Form) (m publishing.Message, done string, err error) {
 		id := r.PathValue("id")
+		form.Required("verdict")
 		verdict := publishing.Verdict(form.Choice("verdict", string(publishing.Drop), string(publishing.Keep)))
 		if err := form.Err(); err != nil {
 			return m, "", err
@@ -221,13 +223,4 @@ func (p *Pages) duplicate(w http.ResponseWriter, r *http.Request, v visit) error
 	}
 	p.kit.Flash(r, web.Success, "message.done.duplicated")
 	return web.Redirect(w, r, messagePath(fresh.ID)+"/modifica")
-}
-
-// taskDone records that a person did what no program could.
-func (p *Pages) taskDone(w http.ResponseWriter, r *http.Request, v visit) error {
-	if err := p.desk.DoneTask(r.Context(), v.institution.ID, r.PathValue("id")); err != nil {
-		return err
-	}
-	p.kit.Flash(r, web.Success, "task.thanks")
-	return web.Redirect(w, r, homePath)
 }

@@ -12,6 +12,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -24,7 +25,7 @@ type editorPage struct {
 	Draft      string // the name under which the browser keeps what is typed
 	Rev        int64
 	Title      string
-	Badges     []badge
+	Badges     []wording.Badge
 	SentBack   string
 	Live       bool // citizens see a revision: this is a correction
 	FourEyes   bool
@@ -73,8 +74,11 @@ func (p *Pages) compose(w http.ResponseWriter, r *http.Request, v visit) error {
 		c.ProfileID = chosen
 	}
 	form := fill(c)
-	if day := r.URL.Query().Get("data"); day != "" {
-		form.Values.Set("due", day) // chosen on the calendar, kept for the next step
+	if at := r.URL.Query().Get("data"); at != "" { // chosen on the calendar
+		if len(at) == len("2026-05-04") {
+			at += "T09:00"
+		}
+		form.Values.Set("due", at)
 	}
 	return p.showEditor(w, r, v, http.StatusOK, editorPage{Form: form})
 }
@@ -190,6 +194,15 @@ func (p *Pages) store(w http.ResponseWriter, r *http.Request, v visit, form *web
 		}
 		return p.showEditor(w, r, v, fault.Of(err).Kind.Status(), editorPage{Form: form, ID: id})
 	}
+	if due := form.String("due"); id == "" && due != "" {
+		if _, err := p.desk.Schedule(ctx, v.institution.ID, m.ID, due, ""); err != nil {
+			if fault.Of(err).Kind != fault.Invalid {
+				return err
+			}
+			p.kit.Flash(r, web.Warning, "message.saved_undated")
+			return web.Redirect(w, r, messagePath(m.ID))
+		}
+	}
 	if !submit {
 		p.kit.Flash(r, web.Success, "message.saved")
 		return web.Redirect(w, r, messagePath(m.ID)+"/modifica")
@@ -248,7 +261,7 @@ func (p *Pages) aboutStored(ctx context.Context, v visit, printer *i18n.Printer,
 		return err
 	}
 	page.Action, page.Draft = messagePath(m.ID)+"/modifica", m.ID
-	page.Title, page.Badges, page.SentBack, page.Live = printer.T("message.edit"), badges(printer, m), m.SentBack, m.Live()
+	page.Title, page.Badges, page.SentBack, page.Live = printer.T("message.edit"), wording.Badges(printer, m), m.SentBack, m.Live()
 	if page.Live {
 		page.Title = printer.T("message.correct")
 	}

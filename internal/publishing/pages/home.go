@@ -11,6 +11,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -44,21 +45,21 @@ func (h homePage) Waiting() int {
 func (h homePage) Wrong() int { return len(h.Troubles) + len(h.Channels) }
 
 type taskRow struct {
-	ID, Text, Title, Link, MessageURL string
-	Since                             time.Time
+	Text, Title, Link, MessageURL string
+	Since                         time.Time
 }
 
 type troubleRow struct {
 	URL, Title, Channel string
 	Icon                string
-	Badge               badge
+	Badge               wording.Badge
 	Why                 string
 	When                time.Time
 }
 
 type channelRow struct {
 	Name, Icon, Profile string
-	Badge               badge
+	Badge               wording.Badge
 	Why                 string
 	Since               time.Time
 }
@@ -178,7 +179,7 @@ func withoutSentBack(ms []publishing.Message) (out []publishing.Message) {
 
 func tasks(p *i18n.Printer, ts []publishing.Task) (out []taskRow) {
 	for _, t := range ts {
-		out = append(out, taskRow{ID: t.ID, Text: p.T("task."+t.Kind, t.Channel), Title: t.Title, Link: t.Link,
+		out = append(out, taskRow{Text: p.T("task."+t.Kind, t.Channel), Title: t.Title, Link: t.Link,
 			MessageURL: messagePath(t.MessageID), Since: db.When(t.CreatedAt)})
 	}
 	return out
@@ -186,8 +187,8 @@ func tasks(p *i18n.Printer, ts []publishing.Task) (out []taskRow) {
 
 func troubles(p *i18n.Printer, ts []publishing.Trouble, now time.Time) (out []troubleRow) {
 	for _, t := range ts {
-		out = append(out, troubleRow{URL: messagePath(t.MessageID) + "#consegne", Title: t.Title, Channel: t.Channel, Icon: platformOf(t.Platform).Icon,
-			Badge: deliveryBadge(p, t.Delivery, now), Why: deliveryWhy(p, t.Delivery), When: t.UpdatedAt})
+		out = append(out, troubleRow{URL: messagePath(t.MessageID) + "#consegne", Title: t.Title, Channel: t.Channel, Icon: wording.PlatformOf(t.Platform).Icon,
+			Badge: wording.Delivery(p, t.Delivery, now), Why: wording.Why(p, t.Delivery), When: t.UpdatedAt})
 	}
 	return out
 }
@@ -202,8 +203,8 @@ func sickChannels(p *i18n.Printer, cs []channel.Channel, profiles map[string]ins
 		if c.State == channel.Lapsed {
 			kind = web.Danger
 		}
-		out = append(out, channelRow{Name: c.Name, Icon: platformOf(c.Platform).Icon, Profile: profiles[c.ProfileID].Name, Since: c.FailingSince,
-			Badge: badge{p.T("message.channel." + string(c.State)), kind, "it-warning-circle"}, Why: p.T("message.channel." + string(c.State) + ".why")})
+		out = append(out, channelRow{Name: c.Name, Icon: wording.PlatformOf(c.Platform).Icon, Profile: profiles[c.ProfileID].Name, Since: c.FailingSince,
+			Badge: wording.Badge{Label: p.T("message.channel." + string(c.State)), Kind: kind, Icon: "it-warning-circle"}, Why: p.T("message.channel." + string(c.State) + ".why")})
 	}
 	return out
 }

@@ -83,7 +83,6 @@ func (p *Pages) Mount(mux *http.ServeMux) {
 		"POST " + messagesPath + "/{id}/ritira":        p.withdraw,
 		"POST " + messagesPath + "/{id}/decidi":        p.decide,
 		"POST " + messagesPath + "/{id}/duplica":       p.duplicate,
-		"POST /redazione/compiti/{id}/fatto":           p.taskDone,
 		"GET " + mediaPath + "/{id}":                   p.media,
 		"GET " + mediaPath + "/{id}/scheda":            p.mediaCard,
 		"POST " + filesPath:                            p.mediaList,

@@ -6,6 +6,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 )
 
 // row is a message in a list.
@@ -14,7 +15,7 @@ type row struct {
 	Title   string
 	Profile string
 	Author  string
-	Badges  []badge
+	Badges  []wording.Badge
 	When    time.Time // the moment that matters: due, out, or last change
 	Due     bool      // When is a moment to come
 	Pics    int
@@ -32,7 +33,7 @@ type lister struct {
 
 func (l lister) row(m publishing.Message) row {
 	r := row{URL: messagePath(m.ID), Title: m.Content.Title, Profile: l.profiles[m.Content.ProfileID].Name, Author: l.names[m.AuthorID],
-		Badges: badges(l.printer, m), When: m.UpdatedAt, Pics: len(m.Content.Media)}
+		Badges: wording.Badges(l.printer, m), When: m.UpdatedAt, Pics: len(m.Content.Media)}
 	if r.Title == "" {
 		r.Title = l.printer.T("message.untitled")
 	}

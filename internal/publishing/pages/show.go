@@ -13,6 +13,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -22,7 +23,7 @@ import (
 type messagePage struct {
 	ID, URL    string
 	Title      string
-	Badges     []badge
+	Badges     []wording.Badge
 	Next       string
 	Hash       string // of what is shown: an approval is bound to it
 	Profile    institution.Profile
@@ -64,8 +65,8 @@ func (a acts) Any() bool {
 type deliveryRow struct {
 	ID       string
 	Channel  string
-	Platform platform
-	Badge    badge
+	Platform wording.Platform
+	Badge    wording.Badge
 	Why      string
 	Detail   string
 	URL      string
@@ -120,7 +121,7 @@ func (p *Pages) showWith(w http.ResponseWriter, r *http.Request, v visit, status
 	printer, m := p.kit.Printer(r), s.message
 	profile := byID(s.profiles)[m.Content.ProfileID]
 	page := messagePage{
-		ID: m.ID, URL: messagePath(m.ID), Title: m.Content.Title, Badges: badges(printer, m), Next: next(printer, m, profile, v.now),
+		ID: m.ID, URL: messagePath(m.ID), Title: m.Content.Title, Badges: wording.Badges(printer, m), Next: wording.Next(printer, m, profile, v.now),
 		Hash: m.Hash, Profile: profile, Author: s.names[m.AuthorID], EditedBy: s.names[m.EditedBy], EditedAt: m.UpdatedAt,
 		SentBack: m.SentBack, Form: form, Failed: failed, Slot: s.slot, Public: s.public, Zone: v.institution.Zone,
 		Now: publishing.FormatWall(v.now, v.loc), Due: m.Plan.Due.Text, NotAfter: m.Plan.NotAfter.Text, Stream: p.stream, Frozen: s.frozen,
@@ -287,7 +288,7 @@ func (s stored) rows(p *i18n.Printer, now time.Time) (ds []deliveryRow, hs []hap
 	for _, d := range s.deliveries {
 		c := s.channels[d.ChannelID]
 		names[d.ID] = c.Name
-		row := deliveryRow{ID: d.ID, Channel: c.Name, Platform: platformOf(c.Platform), Badge: deliveryBadge(p, d, now), Why: deliveryWhy(p, d),
+		row := deliveryRow{ID: d.ID, Channel: c.Name, Platform: wording.PlatformOf(c.Platform), Badge: wording.Delivery(p, d, now), Why: wording.Why(p, d),
 			Detail: d.Detail, URL: d.Remote.URL, When: d.UpdatedAt, Attempts: d.Attempts, Behind: d.State == publishing.Delivered && d.Rev > d.OutRev}
 		if d.State == publishing.Delivered {
 			row.When = d.OutAt

@@ -11,6 +11,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
@@ -66,7 +67,7 @@ func (s siteLook) Others() (out []publishing.Media) {
 // channelLook is one channel's variant, and what a person chose for it.
 type channelLook struct {
 	ID, Name, Handle string
-	Platform         platform
+	Platform         wording.Platform
 	On               bool // goes out here
 	Edited           bool
 	KnowsWarning     bool
@@ -77,7 +78,7 @@ type channelLook struct {
 	Media            []publishing.Media
 	Left             int
 	Problems         []problem
-	State            badge // of a channel that is not well
+	State            wording.Badge // of a channel that is not well
 	OOB              bool
 }
 
@@ -104,15 +105,15 @@ func (p *Pages) looks(ctx context.Context, printer *i18n.Printer, v visit, id st
 	all := variants{Site: site}
 	for _, pre := range previews {
 		look := channelLook{
-			ID: pre.Channel.ID, Name: pre.Channel.Name, Handle: pre.Channel.Handle, Platform: platformOf(pre.Channel.Platform),
-			On: !pre.Choice.LeftOut, Edited: pre.Choice.Edited, Warning: pre.Choice.Warning, KnowsWarning: knowsWarning(pre.Channel.Platform),
+			ID: pre.Channel.ID, Name: pre.Channel.Name, Handle: pre.Channel.Handle, Platform: wording.PlatformOf(pre.Channel.Platform),
+			On: !pre.Choice.LeftOut, Edited: pre.Choice.Edited, Warning: pre.Choice.Warning, KnowsWarning: wording.KnowsWarning(pre.Channel.Platform),
 			Text: pre.Text, Card: pre.Card, Have: pre.Have, Most: pre.Most, Media: pre.Media, Left: pre.Left,
 		}
 		for _, pr := range pre.Problems {
 			look.Problems = append(look.Problems, problem{printer.T(pr.Key, pr.Args...), pr.Blocking})
 		}
 		if s := pre.Channel.State; s != channel.Connected {
-			look.State = badge{printer.T("message.channel." + string(s)), web.Warning, "it-warning-circle"}
+			look.State = wording.Badge{Label: printer.T("message.channel." + string(s)), Kind: web.Warning, Icon: "it-warning-circle"}
 		}
 		if look.On && pre.Blocked() {
 			all.Blocked = append(all.Blocked, look.Name)

@@ -1,4 +1,6 @@
-package pages
+// Package wording says where a message, a delivery and a channel stand, for all
+// pages of the desk alike.
+package wording
 
 import (
 	"time"
@@ -10,12 +12,12 @@ import (
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
-// badge is a state in a word, with its colour and symbol.
-type badge struct{ Label, Kind, Icon string }
+// Badge is a state in a word, with its colour and symbol.
+type Badge struct{ Label, Kind, Icon string }
 
-// badges say where a message stands: its state, and what is unusual about it.
-func badges(p *i18n.Printer, m publishing.Message) []badge {
-	kinds := map[publishing.State]badge{
+// Badges say where a message stands: its state, and what is unusual about it.
+func Badges(p *i18n.Printer, m publishing.Message) []Badge {
+	kinds := map[publishing.State]Badge{
 		publishing.Draft:     {Icon: "it-pencil"},
 		publishing.Submitted: {Kind: web.Warning, Icon: "it-hearing"},
 		publishing.Approved:  {Kind: web.Info, Icon: "it-check"},
@@ -25,22 +27,22 @@ func badges(p *i18n.Printer, m publishing.Message) []badge {
 	}
 	b := kinds[m.State]
 	b.Label = p.T("message.is." + string(m.State))
-	all := []badge{b}
+	all := []Badge{b}
 	if m.Held != "" {
-		all = []badge{{p.T("message.is.held"), web.Danger, "it-warning-circle"}}
+		all = []Badge{{p.T("message.is.held"), web.Danger, "it-warning-circle"}}
 	}
 	if m.Correction() {
-		all = append(all, badge{p.T("message.is.correction"), web.Info, "it-restore"})
+		all = append(all, Badge{p.T("message.is.correction"), web.Info, "it-restore"})
 	}
 	if m.State == publishing.Draft && m.SentBack != "" {
-		all = append(all, badge{p.T("message.is.sent_back"), web.Warning, "it-arrow-left"})
+		all = append(all, Badge{p.T("message.is.sent_back"), web.Warning, "it-arrow-left"})
 	}
 	return all
 }
 
-// next says in a sentence what becomes of a message if nobody does anything, or
+// Next says in a sentence what becomes of a message if nobody does anything, or
 // who must do what.
-func next(p *i18n.Printer, m publishing.Message, profile institution.Profile, now time.Time) string {
+func Next(p *i18n.Printer, m publishing.Message, profile institution.Profile, now time.Time) string {
 	due := m.Plan.Due.At
 	planned := m.Plan.Set() && due.After(now)
 	switch {
@@ -74,9 +76,9 @@ func next(p *i18n.Printer, m publishing.Message, profile institution.Profile, no
 	return p.T("message.next.out", m.OutAt)
 }
 
-// deliveryBadge is where a delivery stands.
-func deliveryBadge(p *i18n.Printer, d publishing.Delivery, now time.Time) badge {
-	b := map[publishing.DeliveryState]badge{
+// Delivery is where a delivery stands.
+func Delivery(p *i18n.Printer, d publishing.Delivery, now time.Time) Badge {
+	b := map[publishing.DeliveryState]Badge{
 		publishing.Waiting:     {Icon: "it-clock", Kind: web.Info},
 		publishing.Attempting:  {Icon: "it-refresh", Kind: web.Info},
 		publishing.Delivered:   {Icon: "it-check-circle", Kind: web.Success},
@@ -88,14 +90,14 @@ func deliveryBadge(p *i18n.Printer, d publishing.Delivery, now time.Time) badge 
 	}[d.State]
 	b.Label = p.T("delivery.is." + string(d.State))
 	if d.Late(now) {
-		b = badge{p.T("delivery.is.late"), web.Warning, "it-warning-circle"}
+		b = Badge{p.T("delivery.is.late"), web.Warning, "it-warning-circle"}
 	}
 	return b
 }
 
-// deliveryWhy explains a delivery's last error and what to do; "" when there is
+// Why explains a delivery's last error and what to do; "" when there is
 // nothing to explain.
-func deliveryWhy(p *i18n.Printer, d publishing.Delivery) string {
+func Why(p *i18n.Printer, d publishing.Delivery) string {
 	switch {
 	case d.State == publishing.Unconfirmed:
 		return p.T("delivery.why.unconfirmed")
@@ -112,11 +114,13 @@ func deliveryWhy(p *i18n.Printer, d publishing.Delivery) string {
 	return p.T("delivery.why.other")
 }
 
-// platform is how citizens call a channel's platform, and its symbol.
-type platform struct{ Name, Icon string }
+// Platform is how citizens call a channel's platform, and its symbol.
+type Platform struct{ Name, Icon string }
 
-func platformOf(p channel.Platform) platform {
-	known := map[channel.Platform]platform{
+// PlatformOf returns the name and symbol of a platform; one that nobody has
+// described yet is called by its own name.
+func PlatformOf(p channel.Platform) Platform {
+	known := map[channel.Platform]Platform{
 		channel.Mastodon: {"Mastodon", "it-mastodon"},
 		channel.Bluesky:  {"Bluesky", "it-bluesky"},
 		channel.Telegram: {"Telegram", "it-telegram"},
@@ -125,8 +129,8 @@ func platformOf(p channel.Platform) platform {
 	if k, ok := known[p]; ok {
 		return k
 	}
-	return platform{string(p), "it-share"}
+	return Platform{string(p), "it-share"}
 }
 
-// knowsWarning reports whether a platform hides a post behind a content warning.
-func knowsWarning(p channel.Platform) bool { return p == channel.Mastodon }
+// KnowsWarning reports whether a platform hides a post behind a content warning.
+func KnowsWarning(p channel.Platform) bool { return p == channel.Mastodon }
