@@ -10,6 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/channel/bluesky"
+	"codeberg.org/arengo/arengo/internal/channel/mastodon"
+	"codeberg.org/arengo/arengo/internal/channel/telegram"
+	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/i18n"
 )
 
@@ -57,6 +62,29 @@ func TestEveryCodeSaysWhatToDo(t *testing.T) {
 	for code, path := range all {
 		if !texts.Has("channel.error."+code) && !texts.Has("channel.connect."+code) {
 			t.Errorf("%s: code %q has no sentence", path, code)
+		}
+	}
+}
+
+func TestEveryEntryOfTheFormHasItsWords(t *testing.T) {
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := fetch.New(fetch.Options{})
+	for _, adapter := range []channel.Adapter{mastodon.New(client), telegram.New(client), bluesky.New(client, bluesky.Options{})} {
+		fields := adapter.ConnectFields()
+		if len(fields) == 0 {
+			t.Errorf("%s asks for nothing", adapter.Platform())
+		}
+		keys := []string{"help"}
+		for _, f := range fields {
+			keys = append(keys, f.Name+".label", f.Name+".hint")
+		}
+		for _, key := range keys {
+			if key = "channel." + string(adapter.Platform()) + "." + key; !texts.Has(key) {
+				t.Errorf("%q is not in the catalogue", key)
+			}
 		}
 	}
 }
