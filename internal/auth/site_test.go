@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/auth"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/i18n"
@@ -76,6 +77,9 @@ func (s *site) link(t *testing.T) string {
 	return found
 }
 
+// catalogues are the same for all sites.
+var catalogues = sync.OnceValue(func() *i18n.Bundle { return must(i18n.Load()) })
+
 // handler lets the server start before what it serves is built, since links
 // hold its address.
 type handler struct{ http.Handler }
@@ -87,7 +91,7 @@ func newSite(t *testing.T, d *db.DB, change func(*auth.Options)) *site {
 	s.Server = httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	s.base = must(url.Parse(s.URL))
-	bundle := must(i18n.Load())
+	bundle := catalogues()
 	o := auth.Options{DB: d, Box: secret.Fresh(), Bundle: bundle, BaseURL: s.base, Now: s.clock, Argon: quick(), Mail: s}
 	if change != nil {
 		change(&o)
@@ -101,11 +105,21 @@ func newSite(t *testing.T, d *db.DB, change func(*auth.Options)) *site {
 	if err := s.svc.Mount(s.kit, mux); err != nil {
 		t.Fatal(err)
 	}
+	resolver := institution.NewResolver(d, s.clock)
+	for _, mount := range []func() error{
+		func() error { return s.svc.People().Mount(mux) },
+		func() error { return institution.Mount(s.kit, mux, d, resolver) },
+		func() error { return audit.Mount(s.kit, mux, d) },
+	} {
+		if err := mount(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	// A page of the desk that needs a role, and a dangerous act.
 	s.kit.Handle(mux, "GET /redazione", s.desk(people.See))
 	s.kit.Handle(mux, "POST /redazione/scrivi", s.desk(people.Write))
 	s.kit.Handle(mux, "POST /redazione/pericolo", s.svc.Confirmed(s.desk(people.See)))
-	h.Handler = institution.NewResolver(d, s.clock).Around(s.kit.Wrap(mux))
+	h.Handler = resolver.Around(s.kit.Wrap(mux))
 	s.inst = s.institution(t, "Cesate")
 	for _, r := range people.Roles() {
 		s.who[r] = s.person(t, s.inst.ID, string(r)+"@cesate.example", "Persona di prova", r)
