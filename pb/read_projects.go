@@ -54,7 +54,7 @@ func (d *reader) project(header []string, at int) {
 		d.warn(at, 0, FaultRowShort, strconv.Itoa(len(f)), strconv.Itoa(len(header)))
 	}
 	p := Project{Selected: -1, Line: at, fields: make([]string, len(header))}
-	cost, score, votes := decimal{}, decimal{}, int64(-1)
+	cost, score, votes, priced := decimal{}, decimal{}, int64(-1), columnOf(header, "cost") < 0
 	for i, raw := range f {
 		v := strings.TrimSpace(string(raw))
 		col := d.rec.columns[i]
@@ -79,7 +79,7 @@ func (d *reader) project(header []string, at int) {
 			if !ok || c.mant < 0 {
 				d.fault(at, col, FaultCost, v)
 			}
-			cost = c
+			cost, priced = c, true
 		case "votes":
 			if v == "" {
 				continue
@@ -103,6 +103,9 @@ func (d *reader) project(header []string, at int) {
 				p.Selected = n
 			}
 		}
+	}
+	if !priced {
+		d.fault(at, 0, FaultCost, "")
 	}
 	switch first, twice := d.rows.seen[p.ID]; {
 	case p.ID == "":

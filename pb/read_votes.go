@@ -230,6 +230,7 @@ func (d *reader) ballot(vote []byte, col int, points []byte, pcol, at int) {
 			v.spaces = true
 			d.warn(at, col+start, FaultSpaces)
 		}
+		p, known := d.rows.ids.find(id)
 		x := int32(0)
 		if withPoints {
 			if !more {
@@ -238,13 +239,14 @@ func (d *reader) ballot(vote []byte, col int, points []byte, pcol, at int) {
 			}
 			var one []byte
 			one, points, more = bytes.Cut(points, []byte{','})
-			x = d.pointsOf(bytes.TrimSpace(one), at, pcol)
+			if known {
+				x = d.pointsOf(bytes.TrimSpace(one), at, pcol)
+			}
 		}
-		p, ok := d.rows.ids.find(id)
 		switch {
-		case !ok && d.opts.IgnoreUnknown:
+		case !known && d.opts.IgnoreUnknown:
 			d.warn(at, col+start, FaultVoteUnknown, string(id))
-		case !ok:
+		case !known:
 			d.fault(at, col+start, FaultVoteUnknown, string(id))
 		case v.stamp[p] == v.row:
 			d.warn(at, col+start, FaultVoteTwice, string(id))
@@ -349,6 +351,7 @@ func (d *reader) finish() {
 	}
 	in.ballots = d.vote.g.b
 	in.pointDigits = d.vote.digits
+	in.trimPoints()
 	in.index()
 	for i, stated := range d.rows.votes {
 		if stated >= 0 && stated != in.Projects[i].Votes {
@@ -357,6 +360,21 @@ func (d *reader) finish() {
 	}
 	d.countAgainstMeta("num_projects", FaultCountProjects, len(in.Projects))
 	d.countAgainstMeta("num_votes", FaultCountVotes, in.Voters)
+}
+
+// trimPoints drops decimals that no point needs, which a repeated entry may
+// have left behind.
+func (in *Instance) trimPoints() {
+	for ; in.pointDigits > 0; in.pointDigits-- {
+		for _, x := range in.ballots.points {
+			if x%10 != 0 {
+				return
+			}
+		}
+		for i := range in.ballots.points {
+			in.ballots.points[i] /= 10
+		}
+	}
 }
 
 func (d *reader) countAgainstMeta(key string, code Code, counted int) {

@@ -23,7 +23,7 @@ func (in *Instance) Write(w io.Writer) error {
 	}
 	o.WriteString("VOTES\n")
 	columns := append([]string{}, in.voterColumns...)
-	if in.voterClass == nil {
+	if len(columns) == 0 {
 		columns = []string{"voter_id"}
 	}
 	columns = append(columns, "vote")
@@ -33,7 +33,11 @@ func (in *Instance) Write(w io.Writer) error {
 	row(o, columns)
 	if in.voterClass != nil {
 		for v, class := range in.voterClass {
-			row(o, append(append([]string{}, in.voterFields[v]...), in.ballotFields(int(class))...))
+			fields := append([]string{}, in.voterFields[v]...)
+			if strings.Join(fields, "") == "" { // a row of separators would not count
+				fields = append([]string{strconv.Itoa(v + 1)}, fields[min(1, len(fields)):]...)
+			}
+			row(o, append(fields, in.ballotFields(int(class))...))
 		}
 		return o.Flush()
 	}

@@ -50,7 +50,7 @@ func supportChart(title string, bars []bar) chart {
 			class = "bar won"
 		}
 		c.Shapes = append(c.Shapes, shape{left, y, full, row - 6, "track"}, shape{left, y, max(full*b.Value, 1), row - 6, class})
-		c.Labels = append(c.Labels, label{left - 8, y + row - 10, "end", cut(b.Label, 44)}, label{left + full + 8, y + row - 10, "", b.Text})
+		c.Labels = append(c.Labels, label{left - 8, y + row - 10, "end", cut(b.Label, 40)}, label{left + full + 8, y + row - 10, "", b.Text})
 	}
 	if len(bars) > 0 {
 		c.Shapes = append(c.Shapes, shape{left + full, 2, 1.5, c.Height - 8, "mark"})

@@ -249,8 +249,10 @@ func (w *writer) how() []string {
 	r := w.res.Rule
 	how := []string{w.T("how_" + string(r.Family))}
 	switch r.Completion {
-	case pb.CompleteAdd1, pb.CompleteAdd1Util, pb.CompleteCity, pb.CompleteCityUtil:
+	case pb.CompleteAdd1, pb.CompleteAdd1Util, pb.CompleteCityUtil:
 		how = append(how, w.T("how_add1"))
+	case pb.CompleteCity:
+		how = append(how, w.T("how_noexh"))
 	}
 	switch r.Completion {
 	case pb.CompleteUtil, pb.CompleteAdd1Util:
@@ -315,7 +317,7 @@ func (w *writer) losers() (chart, []loserRow) {
 		}
 		var took []string
 		for _, t := range x.Took[:min(len(x.Took), 3)] {
-			took = append(took, w.T("took_one", w.name(t.Project), w.about(t.Money)))
+			took = append(took, w.T("took_one", cut(w.name(t.Project), 70), w.about(t.Money)))
 		}
 		if len(took) > 0 {
 			row.Took = w.T("took", strings.Join(took, "; "))
@@ -325,13 +327,20 @@ func (w *writer) losers() (chart, []loserRow) {
 	if w.res.Rule.Family != pb.FamilyShares && !slices.ContainsFunc(rows, func(l loserRow) bool { return l.WinsAt != "" }) {
 		return chart{}, rows
 	}
+	// On a long ballot paper the funded, who are all at 100 %, give way, and so do
+	// the losers farthest away: the table has them all.
+	const most = 70
+	if len(bars) > most {
+		bars = slices.DeleteFunc(bars, func(b bar) bool { return b.Strong })
+		bars = bars[:min(len(bars), most)]
+	}
 	return supportChart(w.T("support_caption"), bars), rows
 }
 
 func (w *writer) why(x pb.Explanation) string {
 	switch x.Why {
 	case pb.WhySpent:
-		return w.T("why_spent", w.People(x.Votes), w.about(x.MoneyAtFirst), w.name(w.res.Rounds[x.Round].Project), w.about(x.MoneyThen))
+		return w.T("why_spent", w.People(x.Votes), w.about(x.MoneyAtFirst), cut(w.name(w.res.Rounds[x.Round].Project), 70), w.about(x.MoneyThen))
 	case pb.WhyTooLittle:
 		return w.T("why_too_little", w.People(x.Votes), w.about(x.MoneyAtFirst))
 	}
