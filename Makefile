@@ -61,7 +61,7 @@ bench: build ## the figures of the README
 .PHONY: crash
 crash: build peers ## the server killed a hundred times while messages go out
 	@scripts/ensure.sh go postgres smtp
-	ARENGO_CRASHES=100 scripts/postgres.sh bash -o pipefail -c "go test -json -count 1 -timeout 90m -run 'Crash|Killed' $(PACKAGES) | go run ./scripts/testsummary"
+	ARENGO_TEST_CRASHES=100 scripts/postgres.sh bash -o pipefail -c "go test -json -count 1 -timeout 90m -run 'Crash|Killed' $(PACKAGES) | go run ./scripts/testsummary"
 
 .PHONY: fmt
 fmt: ## format the Go code

@@ -7,12 +7,12 @@
 #   scripts/peers.sh --where    prints the folder
 #   scripts/peers.sh --check    fails when something is missing, installs nothing
 #
-# ARENGO_PEERS names another folder. It needs npm, a C++ compiler and Python (for
+# ARENGO_TEST_PEERS names another folder. It needs npm, a C++ compiler and Python (for
 # the PDS's SQLite), about 600 MB of disk and two or three minutes.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-dir=${ARENGO_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/arengo-peers}
+dir=${ARENGO_TEST_PEERS:-${XDG_CACHE_HOME:-$HOME/.cache}/arengo-peers}
 hash=$(cat "$here/peers/package.json" "$here/peers/package-lock.json" | sha256sum | cut -d' ' -f1)
 
 case ${1:-} in

@@ -32,7 +32,7 @@ import (
 // sink, and fake Mastodon and Telegram servers that delay, lose answers and
 // refuse. At the end each variant is out once, or visibly unconfirmed.
 //
-// ARENGO_CRASHES is how often a process is killed (default 8); ARENGO_CRASH_SEED
+// ARENGO_TEST_CRASHES is how often a process is killed (default 8); ARENGO_TEST_SEED
 // repeats a run.
 
 const crashMessages = 50
@@ -79,14 +79,14 @@ func crashRun(t *testing.T, data, database string, nodes int) {
 		t.Skip("the crash harness takes minutes; run it without -short")
 	}
 	kills := 8
-	if n, err := strconv.Atoi(os.Getenv("ARENGO_CRASHES")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("ARENGO_TEST_CRASHES")); err == nil {
 		kills = n
 	}
 	seed := uint64(time.Now().UnixNano())
-	if n, err := strconv.ParseUint(os.Getenv("ARENGO_CRASH_SEED"), 10, 64); err == nil {
+	if n, err := strconv.ParseUint(os.Getenv("ARENGO_TEST_SEED"), 10, 64); err == nil {
 		seed = n
 	}
-	t.Logf("%d kills, ARENGO_CRASH_SEED=%d", kills, seed)
+	t.Logf("%d kills, ARENGO_TEST_SEED=%d", kills, seed)
 	c := &crash{t: t, rng: rand.New(rand.NewPCG(seed, 1)), data: data, database: database, channels: map[string]string{}, hosts: map[string]string{}}
 	c.build()
 	c.peers()

@@ -62,14 +62,12 @@ func runInstitution(ctx context.Context, in input) error {
 		f.StringVar(&i.Name, "name", "", "name, such as \"Comune di Cesate\"")
 		f.StringVar(&i.Slug, "slug", "", "short name for addresses; default: from the name")
 		f.StringVar(&i.Kind, "kind", "comune", "comune, unione, biblioteca, …")
-		f.StringVar(&i.Zone, "zone", "Europe/Rome", "time zone (IANA name)")
-		f.StringVar(&i.Locale, "locale", "it", "language of the site: it, en")
 		f.Var(&hosts, "host", "host name that leads to its site; may be repeated")
 		f.Var(&profiles, "profile", "public voice, such as \"Biblioteca\"; may be repeated; default: the institution itself")
 		f.BoolVar(&alone, "without-four-eyes", false, "let one person alone publish")
 	}
-	return create(ctx, in, "institution", declare, func(_ config.Config, tx *db.Tx, now time.Time) error {
-		i.Hosts = hosts
+	return create(ctx, in, "institution", declare, func(c config.Config, tx *db.Tx, now time.Time) error {
+		i.Hosts, i.Zone, i.Locale = hosts, c.Zone, c.Locale
 		made, err := institution.Create(ctx, tx, i, now)
 		if err != nil {
 			return err
@@ -129,7 +127,6 @@ func runUser(ctx context.Context, in input) error {
 	declare := func(f *flag.FlagSet) {
 		f.StringVar(&u.Email, "email", "", "e-mail address")
 		f.StringVar(&u.Name, "name", "", "name")
-		f.StringVar(&u.Locale, "locale", "it", "language: it, en")
 		f.StringVar(&slug, "institution", "", "slug of the institution; default: the only one")
 		f.Var(&names, "role", "reader, writer, approver, duty, administrator; may be repeated")
 		f.BoolVar(&link, "link", false, "print a set-up link instead of reading a password")
@@ -143,7 +140,7 @@ func runUser(ctx context.Context, in input) error {
 		if err != nil {
 			return err
 		}
-		u.InstitutionID = i.ID
+		u.InstitutionID, u.Locale = i.ID, c.Locale
 		password := ""
 		if !link {
 			if password, err = bufio.NewReader(io.LimitReader(in.stdin, 4096)).ReadString('\n'); err != nil && err != io.EOF {

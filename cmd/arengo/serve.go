@@ -22,6 +22,9 @@ import (
 // settings reads flags, environment and file; rest are the arguments that are
 // no flags.
 func settings(in input) (c config.Config, rest []string, err error) {
+	if err := config.UnknownEnv(os.Environ()); err != nil {
+		return c, nil, errUsage{err}
+	}
 	c, err = config.Load(in.args, os.Getenv)
 	if err != nil {
 		return c, nil, errUsage{err}

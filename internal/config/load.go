@@ -248,7 +248,7 @@ func UnknownEnv(environ []string) error {
 	var p problems
 	for _, e := range slices.Sorted(slices.Values(environ)) {
 		name, _, _ := strings.Cut(e, "=")
-		if strings.HasPrefix(name, "ARENGO_") && !slices.Contains(known, name) {
+		if strings.HasPrefix(name, "ARENGO_") && !strings.HasPrefix(name, "ARENGO_TEST_") && !slices.Contains(known, name) {
 			near := nearest(name, known)
 			p.add(name, "no such setting; did you mean "+near+"?", "config.unknown", near)
 		}

@@ -131,7 +131,7 @@ func peerFolders() (scripts, folder string, err error) {
 		return "", "", err
 	}
 	scripts = filepath.Join(root, "scripts/peers")
-	folder = os.Getenv("ARENGO_PEERS")
+	folder = os.Getenv("ARENGO_TEST_PEERS")
 	if folder == "" {
 		cache := os.Getenv("XDG_CACHE_HOME")
 		if cache == "" {
