@@ -96,19 +96,46 @@ func (l *List) workTick(ctx context.Context, _ tick) error {
 	return errors.Join(append(failed, l.goOn(ctx, now))...)
 }
 
-// goOn enqueues the issues that wait for nobody and that no worker has.
+// goOn enqueues the issues that are due.
 func (l *List) goOn(ctx context.Context, now time.Time) error {
 	return l.db.InTx(ctx, func(tx *db.Tx) error {
-		open, err := db.All(ctx, tx, func(s db.Scanner) (jobs.Args, error) {
-			var j send
-			err := s.Scan(&j.InstitutionID, &j.IssueID)
-			return j, err
-		}, `SELECT institution_id, id FROM issue WHERE state = 'sending' AND next_at <= $1 AND lease_until < $1 LIMIT 500`, db.At(now))
+		open, err := due(ctx, tx, now)
 		if err != nil {
 			return err
 		}
-		return l.jobs.EnqueueAll(ctx, tx, open, jobs.When{Queue: jobs.Bulk})
+		args := make([]jobs.Args, len(open))
+		for n, j := range open {
+			args[n] = j
+		}
+		return l.jobs.EnqueueAll(ctx, tx, args, jobs.When{Queue: jobs.Bulk})
 	})
+}
+
+// SendDue does at once, in the caller's goroutine, all the sending that is due and
+// that no worker has: for the command line, and for tests.
+func (l *List) SendDue(ctx context.Context) error {
+	var open []send
+	now := l.clock()
+	if err := l.db.Read(ctx, func(tx *db.Tx) (err error) {
+		open, err = due(ctx, tx, now)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, j := range open {
+		if err := l.workSend(ctx, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// due lists the issues that wait for nobody and that no worker has.
+func due(ctx context.Context, tx *db.Tx, now time.Time) ([]send, error) {
+	return db.All(ctx, tx, func(s db.Scanner) (j send, err error) {
+		err = s.Scan(&j.InstitutionID, &j.IssueID)
+		return j, err
+	}, `SELECT institution_id, id FROM issue WHERE state = 'sending' AND next_at <= $1 AND lease_until < $1 ORDER BY created_at LIMIT 500`, db.At(now))
 }
 
 // digest opens the issue of the last cut, once.

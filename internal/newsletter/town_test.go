@@ -189,7 +189,10 @@ func (w *town) open(sender mail.Sender) {
 
 type failing struct{ testing.TB }
 
-func (f failing) Write(p []byte) (int, error) { f.Errorf("the server logged: %s", p); return len(p), nil }
+func (f failing) Write(p []byte) (int, error) {
+	f.Errorf("the server logged: %s", p)
+	return len(p), nil
+}
 
 // staff signs an administrator in.
 func (w *town) staff() {
@@ -245,21 +248,7 @@ func (w *town) work() {
 	w.Helper()
 	ctx := context.Background()
 	w.must(w.list.workTick(ctx, tick{}))
-	for _, j := range w.due() {
-		w.must(w.list.workSend(ctx, j))
-	}
-}
-
-func (w *town) due() (all []send) {
-	w.Helper()
-	w.must(w.db.Read(context.Background(), func(tx *db.Tx) (err error) {
-		all, err = db.All(context.Background(), tx, func(s db.Scanner) (j send, err error) {
-			err = s.Scan(&j.InstitutionID, &j.IssueID)
-			return j, err
-		}, `SELECT institution_id, id FROM issue WHERE state = 'sending' AND next_at <= $1 ORDER BY id`, db.At(w.clock.now()))
-		return err
-	}))
-	return all
+	w.must(w.list.SendDue(ctx))
 }
 
 // outcomes counts the letters of all issues.
@@ -300,7 +289,6 @@ func (w *town) link(l mail.Letter, part string) string {
 	}
 	return strings.TrimPrefix(all[n], w.origin)
 }
-
 
 func open(t *testing.T) *town { t.Helper(); return newTown(t, testkit.SQLite(t)) }
 

@@ -47,6 +47,11 @@ type Subject struct {
 	// Video is the content of a video that the peer takes; nil: a minimal MP4.
 	Video []byte
 
+	// Near says why there is no network between the adapter and its peer, such as a
+	// peer in the same database. The cases that need one are not played: prove
+	// crashes in a test of the adapter's own.
+	Near string
+
 	// Cannot names the cases that this peer cannot play, with the reason.
 	Cannot map[Case]string
 }
