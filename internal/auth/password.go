@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -192,23 +193,26 @@ func monotonous(password string) bool {
 	return len(different) < 5 || steps > len(r)*2/3
 }
 
-// listed reports whether nothing is left of the password but words that
-// everybody tries, digits and signs.
+// listed reports whether hardly anything is left of the password but words that
+// everybody tries, with digits and signs around or instead of letters.
 func listed(password string) bool {
-	rest := strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i").Replace(strings.ToLower(password))
 	plain := strings.ToLower(password)
+	disguised := strings.NewReplacer("0", "o", "1", "i", "3", "e", "4", "a", "5", "s", "7", "t", "@", "a", "$", "s", "!", "i").Replace(plain)
+	return wordsOnly(plain) || wordsOnly(disguised)
+}
+
+func wordsOnly(text string) bool {
+	rest := text
 	for _, w := range commonWords() {
-		rest, plain = strings.ReplaceAll(rest, w, ""), strings.ReplaceAll(plain, w, "")
+		rest = strings.ReplaceAll(rest, w, "")
 	}
-	letters := func(s string) (n int) {
-		for _, c := range s {
-			if c >= 'a' && c <= 'z' || c > 127 {
-				n++
-			}
+	letters := 0
+	for _, c := range rest {
+		if unicode.IsLetter(c) {
+			letters++
 		}
-		return n
 	}
-	return letters(plain) < 3 && len(plain) < 8 || letters(rest) < 3 && letters(plain) < 3
+	return rest != text && letters < 3
 }
 
 // commonWords are words from which Italian and English passwords are commonly

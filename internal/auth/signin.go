@@ -38,7 +38,7 @@ func network(a netip.Addr, bits4, bits6 int) string {
 		bits = bits4
 	}
 	p, err := a.WithZone("").Prefix(bits)
-	if err != nil {
+	if err != nil || !p.IsValid() {
 		return ""
 	}
 	return p.String()

@@ -272,3 +272,7 @@ func (s *site) signedIn(t *testing.T, role people.Role) *browser {
 
 // may reports whether the browser sees the desk.
 func (b *browser) may() bool { b.t.Helper(); return b.get("/redazione").StatusCode == 200 }
+
+func updateInstitution(ctx context.Context, tx *db.Tx, i institution.Institution) error {
+	return institution.Update(ctx, tx, i)
+}
