@@ -89,14 +89,12 @@ func (c *crash) letters() (all []got) {
 	return all
 }
 
-// judgeMail compares the recipients' ledger with what the sink has: each letter
-// once, or visibly unconfirmed.
-func (c *crash) judgeMail() {
-	c.stop()
-	arrived := map[string]int{}
-	for _, l := range c.letters() {
-		arrived[strings.Trim(l.id, "<>")]++
-	}
+// recipient is one letter in the ledger.
+type recipient struct{ id, state string }
+
+// recipients reads the ledger of letters, beside the servers that write it.
+func (c *crash) recipients() (rows []recipient) {
+	c.t.Helper()
 	where := c.database
 	if where == "" {
 		where = filepath.Join(c.data, "arengo.db")
@@ -107,15 +105,26 @@ func (c *crash) judgeMail() {
 		c.t.Fatal(err)
 	}
 	defer d.Close()
-	type row struct{ id, state string }
-	var rows []row
 	err = d.Read(ctx, func(tx *db.Tx) (err error) {
-		rows, err = db.All(ctx, tx, func(s db.Scanner) (r row, err error) { err = s.Scan(&r.id, &r.state); return r, err }, `SELECT message_id, state FROM recipient`)
+		rows, err = db.All(ctx, tx, func(s db.Scanner) (r recipient, err error) { err = s.Scan(&r.id, &r.state); return r, err },
+			`SELECT message_id, state FROM recipient`)
 		return err
 	})
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return rows
+}
+
+// judgeMail compares the recipients' ledger with what the sink has: each letter
+// once, or visibly unconfirmed.
+func (c *crash) judgeMail() {
+	c.stop()
+	arrived := map[string]int{}
+	for _, l := range c.letters() {
+		arrived[strings.Trim(l.id, "<>")]++
+	}
+	rows := c.recipients()
 	if want := crashMessages * 2; len(rows) != want {
 		c.t.Errorf("%d letters in the ledger, want %d", len(rows), want)
 	}

@@ -428,6 +428,14 @@ func (c *crash) calm() {
 		}
 		return open == 0
 	})
+	c.await("all letters to settle", 4*time.Minute, func() bool {
+		<-time.After(time.Second)
+		states := map[string]int{}
+		for _, r := range c.recipients() {
+			states[r.state]++
+		}
+		return states["waiting"]+states["attempting"] == 0
+	})
 }
 
 // open is every delivery of every message.

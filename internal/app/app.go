@@ -205,7 +205,7 @@ func (a *App) openWork(ctx context.Context) error {
 		return err
 	}
 	a.Newsletter, err = newsletter.New(newsletter.Options{
-		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Box: a.Box, Sender: a.Mail, From: a.from().Addr, Clock: a.Clock, Log: a.Log, Address: a.Address,
+		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Box: a.Box, Sender: a.Mail, From: a.from().Addr, Clock: a.Clock, Log: a.Log, Lease: c.Lease, Address: a.Address,
 	}, registry)
 	if err != nil {
 		return err
@@ -260,7 +260,7 @@ func (a *App) Address(i institution.Institution) string { return site.Origin(a.b
 // an earlier one had in its hands is taken up at once.
 func (a *App) Start(ctx context.Context) error {
 	if a.DB.Engine == db.SQLite {
-		if err := a.Desk.Recover(ctx); err != nil {
+		if err := errors.Join(a.Desk.Recover(ctx), a.Newsletter.Recover(ctx)); err != nil {
 			return err
 		}
 	}

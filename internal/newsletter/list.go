@@ -42,6 +42,9 @@ type Options struct {
 	From   string // address in the From of every letter
 	// Bounces is where letters go back to when they cannot be delivered; empty: From.
 	Bounces string
+	// Lease is how long the sending of a worker that died is left alone; 0: two
+	// minutes. It is longer than one letter may take.
+	Lease time.Duration
 	// Address returns the base URL of an institution's site, without a final slash.
 	Address func(institution.Institution) string
 }
@@ -72,8 +75,11 @@ func New(o Options, r *jobs.Registry) (*List, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Lease == 0 {
+		o.Lease = 2 * time.Minute
+	}
 	l := &List{db: o.DB, kit: o.Kit, bundle: o.Bundle, box: o.Box, sender: o.Sender, clock: o.Clock, log: o.Log,
-		from: o.From, bounces: o.Bounces, address: o.Address, lease: 2 * time.Minute}
+		from: o.From, bounces: o.Bounces, address: o.Address, lease: o.Lease}
 	var err error
 	if l.text, err = template.ParseFS(letterFiles, "letters/*.txt"); err != nil {
 		return nil, fmt.Errorf("newsletter: %w", err)

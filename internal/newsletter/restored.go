@@ -22,3 +22,16 @@ func Restored(ctx context.Context, tx *db.Tx, now time.Time) error {
 	}
 	return nil
 }
+
+// Recover gives back all leases: for the start of the only process on a SQLite
+// file, whose earlier workers are all dead.
+func (l *List) Recover(ctx context.Context) error {
+	err := l.db.InTx(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE issue SET lease = '', lease_until = 0 WHERE lease <> ''`)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return l.goOn(ctx, l.clock())
+}
