@@ -19,7 +19,7 @@ type Badge struct{ Label, Kind, Icon string }
 func Badges(p *i18n.Printer, m publishing.Message) []Badge {
 	kinds := map[publishing.State]Badge{
 		publishing.Draft:     {Icon: "it-pencil"},
-		publishing.Submitted: {Kind: web.Warning, Icon: "it-hearing"},
+		publishing.Submitted: {Kind: web.Warning, Icon: "it-user"},
 		publishing.Approved:  {Kind: web.Info, Icon: "it-check"},
 		publishing.Scheduled: {Kind: web.Info, Icon: "it-clock"},
 		publishing.Out:       {Kind: web.Success, Icon: "it-check-circle"},
@@ -86,7 +86,7 @@ func Delivery(p *i18n.Printer, d publishing.Delivery, now time.Time) Badge {
 		publishing.Unconfirmed: {Icon: "it-help-circle", Kind: web.Warning},
 		publishing.GivenUp:     {Icon: "it-ban"},
 		publishing.TakenBack:   {Icon: "it-ban"},
-		publishing.ByHand:      {Icon: "it-hearing", Kind: web.Warning},
+		publishing.ByHand:      {Icon: "it-tool", Kind: web.Warning},
 	}[d.State]
 	b.Label = p.T("delivery.is." + string(d.State))
 	if d.Late(now) {
