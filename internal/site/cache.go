@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"net/http"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,14 +31,26 @@ type answer struct {
 	status   int
 	kind     string // content type
 	body     []byte
-	zipped   []byte
+	zip      sync.Once
+	zipped   []byte // made for the first reader who takes it
 	etag     string
 	modified time.Time
 	open     bool // other sites' scripts may read it
 	until    time.Time
 }
 
-func (a *answer) size() int { return len(a.body) + len(a.zipped) + 300 }
+// size is about what keeping the answer costs; text shrinks to a fifth.
+func (a *answer) size() int { return len(a.body)*6/5 + 400 }
+
+// small is the compressed body, nil when the body is too short to gain from it.
+func (a *answer) small() []byte {
+	a.zip.Do(func() {
+		if len(a.body) > 1024 {
+			a.zipped = squeeze(a.body)
+		}
+	})
+	return a.zipped
+}
 
 // builder makes the answer to a request whose institution is known.
 type builder func(*visit) (*answer, error)
@@ -116,9 +129,6 @@ func (s *Site) render(r *http.Request, i institution.Institution, build builder,
 		return nil, err
 	}
 	a.etag = "W/" + web.ETag(a.body)
-	if len(a.body) > 1024 {
-		a.zipped = squeeze(a.body)
-	}
 	return a, nil
 }
 
@@ -147,9 +157,11 @@ func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	body := a.body
-	if a.zipped != nil && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		body = a.zipped
-		h.Set("Content-Encoding", "gzip")
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		if zipped := a.small(); zipped != nil {
+			body = zipped
+			h.Set("Content-Encoding", "gzip")
+		}
 	}
 	h.Set("Content-Type", a.kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
@@ -216,18 +228,19 @@ func (c *cache) drop(key string) {
 	}
 }
 
-// versions reads institutions' versions. Requests that arrive while a read is
-// under way share the next one, so that each sees the database as it was after
-// it arrived, and a crowd costs few queries.
+// versions reads institutions' versions. Requests that arrive before a read has
+// begun share it, so that each sees the database as it was after it arrived, and
+// a crowd costs few queries.
 type versions struct {
 	db *db.DB
 	mu sync.Mutex
 	at map[string]*queue
 }
 
+// queue is what one institution's readers wait for.
 type queue struct {
-	running bool
-	next    *call
+	reading bool
+	next    *call // has not begun: whoever arrives may still join
 }
 
 type call struct {
@@ -245,18 +258,18 @@ func (v *versions) read(ctx context.Context, id string) (int64, error) {
 		q = &queue{}
 		v.at[id] = q
 	}
-	if !q.running {
-		q.running = true
-		v.mu.Unlock()
-		c := &call{}
-		v.run(id, q, c)
-		return c.version, c.err
-	}
 	if q.next == nil {
 		q.next = &call{done: make(chan struct{})}
 	}
 	c := q.next
+	first := !q.reading
+	q.reading = true
 	v.mu.Unlock()
+	if first {
+		// Requests that are ready to run join before the read begins.
+		runtime.Gosched()
+		v.serve(id, q)
+	}
 	select {
 	case <-c.done:
 		return c.version, c.err
@@ -265,24 +278,24 @@ func (v *versions) read(ctx context.Context, id string) (int64, error) {
 	}
 }
 
-// run reads for c, then starts the read that others wait for.
-func (v *versions) run(id string, q *queue, c *call) {
+// serve does the read that is waited for, and leaves a further one to a
+// goroutine of its own: the request that began need not work for all others.
+func (v *versions) serve(id string, q *queue) {
+	v.mu.Lock()
+	c := q.next
+	q.next = nil
+	v.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	c.err = v.db.Read(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(ctx, `SELECT version FROM institution WHERE id = $1`, id).Scan(&c.version)
 	})
 	cancel()
-	if c.done != nil {
-		close(c.done)
-	}
+	close(c.done)
 	v.mu.Lock()
-	next := q.next
-	q.next = nil
-	if next == nil {
-		q.running = false
-	}
+	more := q.next != nil
+	q.reading = more
 	v.mu.Unlock()
-	if next != nil {
-		go v.run(id, q, next)
+	if more {
+		go v.serve(id, q)
 	}
 }

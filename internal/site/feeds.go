@@ -123,18 +123,23 @@ func (s *Site) feed(v *visit, name string, f filter, out feed) (*answer, error) 
 	if err != nil {
 		return nil, err
 	}
-	if out.Updated, err = changed(v.Context(), v.tx, v.i.ID, f); err != nil {
+	modified, err := changed(v.Context(), v.tx, v.i.ID)
+	if err != nil {
 		return nil, err
 	}
 	out.Self, out.Lang, out.Author, out.Zone = v.url(v.URL.EscapedPath()), v.i.Locale, v.i.Name, v.i.Location()
 	for _, p := range all {
-		out.Items = append(out.Items, newItem(v, p))
+		it := newItem(v, p)
+		out.Items = append(out.Items, it)
+		if it.updated().After(out.Updated) {
+			out.Updated = it.updated()
+		}
 	}
 	body, err := write(out)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, kind: kind, body: body, modified: out.Updated, open: true}, nil
+	return &answer{status: http.StatusOK, kind: kind, body: body, modified: modified, open: true}, nil
 }
 
 func newItem(v *visit, p Publication) item {

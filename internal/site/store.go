@@ -102,14 +102,10 @@ func neighbours(ctx context.Context, tx *db.Tx, institutionID string, p Publicat
 	return before, after, err
 }
 
-// changed is when anything of a filter last changed, a withdrawal included.
-func changed(ctx context.Context, tx *db.Tx, institutionID string, f filter) (time.Time, error) {
-	q, args := `SELECT COALESCE(MAX(updated_at), 0) FROM publication WHERE institution_id = $1`, []any{institutionID}
-	if f.profileID != "" {
-		q, args = q+` AND profile_id = $2`, append(args, f.profileID)
-	}
+// changed is when anything on the site last changed, a withdrawal included.
+func changed(ctx context.Context, tx *db.Tx, institutionID string) (time.Time, error) {
 	var us int64
-	err := tx.QueryRow(ctx, q, args...).Scan(&us)
+	err := tx.QueryRow(ctx, `SELECT COALESCE(MAX(updated_at), 0) FROM publication WHERE institution_id = $1`, institutionID).Scan(&us)
 	return db.When(us), err
 }
 

@@ -376,3 +376,37 @@ func (w *town) furnish() {
 }
 
 func open(t *testing.T) *town { t.Helper(); return newTown(t, testkit.SQLite(t)) }
+
+// many publishes n short messages at once, as years of work would.
+func (w *town) many(n int) {
+	w.t.Helper()
+	ctx := context.Background()
+	media := `[{"id":"m","hash":"` + strings.Repeat("ab", 32) + `","content_type":"image/jpeg","name":"foto.jpg","alt":"Una foto","width":1600,"height":1067,"renditions":[{"kind":"480","hash":"` + strings.Repeat("cd", 32) + `","content_type":"image/jpeg","width":480,"height":320}]}]`
+	body := strings.Repeat("Le scuole del paese aprono alle otto e chiudono alle sedici. ", 30)
+	w.must(w.db.InTx(ctx, func(tx *db.Tx) error {
+		for k := range n {
+			id := fmt.Sprintf("0198b000-0000-7000-8000-%012d", k)
+			start := int64(0)
+			if k%10 == 0 {
+				start = db.At(w.now.Add(time.Duration(k) * time.Hour))
+			}
+			if _, err := tx.Exec(ctx, `
+				INSERT INTO publication (institution_id, message_id, profile_id, slug, kind, category, lang, title, summary, body_html, body_text, media, tags, event_start, rev, published_at, updated_at)
+				VALUES ($1, $2, $3, $4, 'news', 'news', 'it', $5, $6, $7, $8, $9, '[{"tag":"scuola","label":"Scuola"}]', $10, 1, $11, $11)`,
+				w.i.ID, id, w.profiles["comune"].ID, fmt.Sprintf("avviso-numero-%d", k), fmt.Sprintf("Avviso numero %d per le scuole", k), body[:180], "<p>"+body+"</p>", body, media,
+				start, db.At(w.now.Add(-time.Duration(n-k)*time.Hour))); err != nil {
+				return err
+			}
+			for _, stem := range []string{"scuol", "pa", fmt.Sprint(k)} {
+				if _, err := tx.Exec(ctx, `INSERT INTO publication_stem (institution_id, stem, message_id, weight) VALUES ($1, $2, $3, 10)`, w.i.ID, stem, id); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Exec(ctx, `INSERT INTO publication_tag (institution_id, tag, message_id, label) VALUES ($1, 'scuola', $2, 'Scuola')`, w.i.ID, id); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, `UPDATE institution SET version = version + 1 WHERE id = $1`, w.i.ID)
+		return err
+	}))
+}

@@ -98,3 +98,6 @@ CREATE TABLE recipient (
 CREATE INDEX recipient_waiting ON recipient (institution_id, issue_id, next_at) WHERE state = 'waiting'
 ;;
 CREATE INDEX recipient_message_id ON recipient (message_id)
+;;
+-- Feeds say when anything last changed.
+CREATE INDEX publication_updated ON publication (institution_id, updated_at)
