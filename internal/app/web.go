@@ -1,12 +1,14 @@
 package app
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/api"
+	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/auth"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/i18n"
@@ -57,6 +59,11 @@ func (a *App) openPages() error {
 
 func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 	if err := a.Auth.Mount(a.Web, mux); err != nil {
+		return err
+	}
+	staff := a.Auth.People()
+	err = errors.Join(staff.Mount(mux), institution.Mount(a.Web, mux, a.DB, a.hosts), audit.Mount(a.Web, mux, a.DB))
+	if err != nil {
 		return err
 	}
 	if a.Site, err = site.New(site.Options{DB: a.DB, Kit: a.Web, Blobs: a.Blobs, BaseURL: a.base, Clock: a.Clock, Log: a.Log}); err != nil {
