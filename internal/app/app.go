@@ -55,6 +55,7 @@ type App struct {
 	Log        *slog.Logger
 	Clock      func() time.Time
 
+	poll    time.Duration
 	base    *url.URL
 	bundle  *i18n.Bundle
 	fetch   *fetch.Client
@@ -116,9 +117,25 @@ func upgrade(ctx context.Context, c config.Config, d *db.DB, log *slog.Logger) e
 	return err
 }
 
+// Options change how a node works; the zero value is what a town needs.
+type Options struct {
+	// Clock is what the node takes for the present; nil: time.Now.
+	Clock func() time.Time
+	// Poll is how often the queue looks for work; 0: the default of jobs.
+	Poll time.Duration
+}
+
 // Open builds a node. Close it when done.
 func Open(ctx context.Context, c config.Config, log *slog.Logger) (*App, error) {
-	a := &App{Config: c, Log: log, Clock: time.Now, release: func() {}}
+	return OpenWith(ctx, c, log, Options{})
+}
+
+// OpenWith is Open with options.
+func OpenWith(ctx context.Context, c config.Config, log *slog.Logger, o Options) (*App, error) {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	a := &App{Config: c, Log: log, Clock: o.Clock, poll: o.Poll, release: func() {}}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -219,7 +236,7 @@ func (a *App) openWork(ctx context.Context) error {
 	jobs.Handle(registry, a.tidy)
 	jobs.Handle(registry, a.sendLetter)
 	jobs.Every(registry, time.Hour, tidy{})
-	a.Jobs, err = jobs.New(ctx, a.DB, registry, jobs.Options{Log: a.Log, Deliveries: c.Deliveries})
+	a.Jobs, err = jobs.New(ctx, a.DB, registry, jobs.Options{Log: a.Log, Deliveries: c.Deliveries, Poll: a.poll})
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,8 @@ type Pool struct {
 // Options for a pool.
 type Options struct {
 	Log        *slog.Logger
-	Deliveries int // concurrent deliveries; 0: 64
+	Deliveries int           // concurrent deliveries; 0: 64
+	Poll       time.Duration // how often SQLite is asked for new work; 0: half a second
 }
 
 // New prepares the queue's own tables and a pool for the registered work.
@@ -111,12 +112,15 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 	if o.Deliveries == 0 {
 		o.Deliveries = 64
 	}
+	if o.Poll == 0 {
+		o.Poll = 500 * time.Millisecond
+	}
 	cfg := &river.Config{
 		Logger:               o.Log,
 		Workers:              r.workers,
 		PeriodicJobs:         r.periodic,
 		FetchCooldown:        20 * time.Millisecond,
-		FetchPollInterval:    500 * time.Millisecond,
+		FetchPollInterval:    o.Poll,
 		RescueStuckJobsAfter: 31 * time.Minute, // past the longest job; a delivery's lease notices a death earlier
 		JobTimeout:           30 * time.Minute,
 		MaxAttempts:          10,
