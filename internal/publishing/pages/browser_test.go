@@ -228,11 +228,15 @@ func (w *town) looked() map[string]string {
 	ok(w.desk.Save(w.as("writer"), w.inst.ID, out.ID, out.Rev, corrected))
 	back := w.submitted()
 	ok(w.desk.SendBack(w.as("approver"), w.inst.ID, back.ID, "Manca fino a quando dura la chiusura."))
+	c.Title, c.Body = "Mercato spostato in piazza Grande", "Sabato il mercato è in piazza Grande."
+	ready := ok(w.desk.Submit(w.as("writer"), w.inst.ID, w.draft(c).ID))
+	ready = ok(w.desk.Approve(w.as("approver"), w.inst.ID, ready.ID, ready.Hash))
 	w.trouble()
 	return map[string]string{
 		"home": "/redazione", "list": "/redazione/messaggi", "list-none": "/redazione/messaggi?testo=niente", "new": "/redazione/messaggi/nuovo", "edit": at(full, "modifica"),
 		"incomplete": at(incomplete, ""), "check": at(incomplete, "modifica") + "?controlla=1", "approve": at(waits, ""), "out": at(out, ""),
 		"scheduled": at(today, ""), "sent-back": at(back, ""), "withdraw": at(out, "ritira"), "version": at(out, "versioni/2"),
+		"approved": at(ready, ""), "publish": at(ready, "pubblica"),
 	}
 }
 
@@ -255,15 +259,41 @@ func (w *town) trouble() {
 	}
 }
 
+func TestConflictShowsBothTextsAndLosesNeither(t *testing.T) {
+	w := newTown(t)
+	m := w.draft(w.content())
+	b, base := w.open(t)
+	p := b.Open(t, base+"/io-sono/writer", testkit.Wide(1280), testkit.Tolerate("status of 409"))
+	p.Goto(base + at(m, "modifica"))
+	other := m.Content
+	other.Title, other.Body = "Via Roma chiusa da martedì", strings.Replace(m.Content.Body, "lunedì", "martedì", 1)
+	must[publishing.Message](t)(w.desk.Save(w.as("approver"), w.inst.ID, m.ID, 1, other))
+	p.Fill("#f-title", "Via Roma chiusa: percorso da via Dante")
+	p.Submit(".ar-editor-do button[value=save]")
+	p.Wait(".ar-conflict")
+	if !testkit.Eval[bool](p, "document.activeElement.matches('.ar-conflict')") {
+		t.Errorf("the focus is on %q", p.Focused())
+	}
+	p.Axe()
+	p.Screenshot("pages-conflict-desktop")
+	p.Submit("button[value='take:body']")
+	p.Wait(".ar-conflict")
+	if got := p.Value("#f-body"); got != other.Body {
+		t.Errorf("the saved text was not taken over: %q", got)
+	}
+	p.Submit(".ar-editor-do button[value=save]")
+	p.Wait(".ar-messages .ar-alert")
+	if got := w.message(m.ID).Content; got.Title != "Via Roma chiusa: percorso da via Dante" || got.Body != other.Body {
+		t.Errorf("saved %+v", got)
+	}
+}
+
 func TestPagesAreAccessibleOnEveryScreen(t *testing.T) {
 	w := newTown(t)
 	paths := w.looked()
 	b, base := w.open(t)
 	b.Open(t, base+"/io-sono/approver")
 	for name, path := range paths {
-		if path == "" {
-			continue
-		}
 		for screen, option := range map[string]testkit.PageOption{"desktop": testkit.Wide(1280), "phone": testkit.Phone()} {
 			t.Run(name+"/"+screen, func(t *testing.T) {
 				p := b.Open(t, base+path, option)
