@@ -67,15 +67,8 @@ func (w wider) Scan(dest ...any) error { return w.Scanner.Scan(append(dest, w.mo
 // Troubles lists the deliveries that are late, refused or unconfirmed, the last
 // changed first, at most limit.
 func Troubles(ctx context.Context, tx *db.Tx, institutionID string, now time.Time, limit int) ([]Trouble, error) {
-	return db.All(ctx, tx, func(s db.Scanner) (t Trouble, err error) {
-		t.Delivery, err = scanDelivery(wider{s, []any{&t.Title, &t.Channel, &t.Platform}})
-		return t, err
-	}, `
-		SELECT `+deliveryColumns+`,
-			coalesce((SELECT m.title FROM message m WHERE m.institution_id = delivery.institution_id AND m.id = delivery.message_id), ''),
-			coalesce((SELECT c.name FROM channel c WHERE c.institution_id = delivery.institution_id AND c.id = delivery.channel_id), ''),
-			coalesce((SELECT c.platform FROM channel c WHERE c.institution_id = delivery.institution_id AND c.id = delivery.channel_id), '')
-		FROM delivery
+	return db.All(ctx, tx, scanTrouble, `
+		SELECT `+troubleColumns+` FROM delivery
 		WHERE institution_id = $1
 			AND (state IN ('refused', 'unconfirmed') OR (state IN ('waiting', 'attempting') AND due_at < $2))
 		ORDER BY updated_at DESC LIMIT $3`, institutionID, db.At(now.Add(-LateAfter)), limit)
@@ -84,12 +77,8 @@ func Troubles(ctx context.Context, tx *db.Tx, institutionID string, now time.Tim
 // FreeSlot returns the next free moment of a profile's weekly slots. ok is false
 // when the profile has no slot, or none is free within a year.
 func FreeSlot(ctx context.Context, tx *db.Tx, institutionID, profileID string, loc *time.Location, now time.Time) (w Wall, ok bool, err error) {
-	slots, err := db.All(ctx, tx, func(s db.Scanner) (v Slot, err error) {
-		var weekday int // 1 is Monday
-		err = s.Scan(&v.ID, &weekday, &v.Minute)
-		v.ProfileID, v.Weekday = profileID, time.Weekday(weekday%7)
-		return v, err
-	}, `SELECT id, weekday, minute FROM slot WHERE institution_id = $1 AND profile_id = $2`, institutionID, profileID)
+	slots, err := db.All(ctx, tx, scanSlot, `
+		SELECT id, profile_id, weekday, minute FROM slot WHERE institution_id = $1 AND profile_id = $2`, institutionID, profileID)
 	if err != nil || len(slots) == 0 {
 		return w, false, err
 	}

@@ -3,7 +3,6 @@ package board
 import (
 	"net/http"
 
-	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -14,11 +13,7 @@ import (
 const Stream = "/redazione/eventi-vivi"
 
 func (b *Board) live(w http.ResponseWriter, r *http.Request) error {
-	i, err := institution.Of(r.Context())
-	if err != nil {
-		return err
-	}
-	actor, err := people.Can(r.Context(), people.See, i.ID)
+	v, err := b.visit(r, people.See)
 	if err != nil {
 		return err
 	}
@@ -31,7 +26,7 @@ func (b *Board) live(w http.ResponseWriter, r *http.Request) error {
 			case <-r.Context().Done():
 				return
 			case n := <-notices:
-				if n.About != i.ID {
+				if n.About != v.inst.ID {
 					continue
 				}
 				select {
@@ -42,5 +37,5 @@ func (b *Board) live(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}()
-	return b.Kit.Streams.Serve(w, r, actor.PersonID, events)
+	return b.Kit.Streams.Serve(w, r, v.actor.PersonID, events)
 }
