@@ -1,0 +1,81 @@
+package newsletter
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/mail"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (run with -update when this is meant)\n%s", name, diff)
+	}
+}
+
+func TestLettersAsTheyLeaveTheHouse(t *testing.T) {
+	w := open(t)
+	event := at("2026-05-09T16:30")
+	to := letterTo{subscriber: Subscriber{ID: "SUBSCRIBER", Email: "anna@example.org", Locale: "it"}, messageID: "SUBSCRIBER.ISSUE@piazza.cesate.example"}
+	english := to
+	english.subscriber.Locale = "en"
+	message := Issue{Kind: OfMessage, Title: `Strade & "ponti" <chiusi>`, Link: "https://piazza.cesate.example/m/strade", Items: []Item{{Profile: "Comune di Cesate", Title: `Strade & "ponti" <chiusi>`, Lang: "it",
+		Text: "Domani la via è chiusa.\nDalle 8 alle 18.\n\n<script>alert(1)</script> perché sì & no.", Link: "https://piazza.cesate.example/m/strade",
+		Pictures: []Picture{{URL: "https://piazza.cesate.example/media/abc/posta/ponte.jpg", Alt: `Il "ponte" & la via`}}}}}
+	digest := Issue{Kind: OfWeek, Link: "https://piazza.cesate.example/notizie", Items: []Item{
+		{Profile: "Biblioteca", Title: "Storie sotto il glicine", Text: "Un pomeriggio di storie lette ad alta voce.", Link: "https://piazza.cesate.example/m/storie", Lang: "it", Event: &event},
+		{Profile: "Comune di Cesate", Title: "Welcome desk", Text: "Every Thursday afternoon.", Link: "https://piazza.cesate.example/m/welcome", Lang: "en"}}}
+	for name, write := range map[string]func() (mail.Letter, error){
+		"message":   func() (mail.Letter, error) { return w.list.letter(w.i, message, to, w.clock.now()) },
+		"digest":    func() (mail.Letter, error) { return w.list.letter(w.i, digest, to, w.clock.now()) },
+		"digest-en": func() (mail.Letter, error) { return w.list.letter(w.i, digest, english, w.clock.now()) },
+		"confirmation": func() (mail.Letter, error) {
+			return w.list.confirmation(w.i, asked{Email: "anna@example.org", Locale: "it", Nonce: "NONCE", Expires: db.At(w.clock.now().Add(time.Hour))}, "https://piazza.cesate.example/newsletter/conferma/LINK", w.clock.now())
+		},
+	} {
+		l, err := write()
+		if err != nil {
+			t.Fatal(err)
+		}
+		token := w.list.token(w.i.ID, "SUBSCRIBER")
+		clean := func(s string) string { return strings.ReplaceAll(s, token, "TOKEN") }
+		golden(t, name+".txt", clean(l.Text))
+		golden(t, name+".html", clean(l.HTML))
+		bytes, err := l.Bytes(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(bytes), "\r\n\r\n")
+		for _, want := range []string{"Message-ID: <", "MIME-Version: 1.0", "Content-Type: multipart/alternative"} {
+			if !strings.Contains(head, want) {
+				t.Errorf("%s: %q is missing in\n%s", name, want, head)
+			}
+		}
+		if one := strings.Contains(head, "List-Unsubscribe-Post: List-Unsubscribe=One-Click"); one != (name != "confirmation") {
+			t.Errorf("%s: one-click unsubscription is %v", name, one)
+		}
+		if strings.Contains(l.HTML, "<script") {
+			t.Errorf("%s: what was typed is not escaped", name)
+		}
+	}
+}
