@@ -76,3 +76,23 @@ func BenchmarkSynthetic200x100000(b *testing.B) {
 		b.Run(rule, func(b *testing.B) { benchRule(b, in, rule, pb.Options{}) })
 	}
 }
+
+// BenchmarkPublish measures what --json adds to a tally: explanations of all
+// projects and the three certificates.
+func BenchmarkPublish(b *testing.B) {
+	in, err := pb.Read(bytes.NewReader(synthetic()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	rule, err := pb.ParseRule("mes_cost", in.VoteType)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		res, err := pb.Run(context.Background(), in, rule, pb.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		res.Publish()
+	}
+}

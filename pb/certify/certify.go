@@ -74,6 +74,40 @@ func (e *Election) utility(b *Ballot, k int) int64 {
 	return 1
 }
 
+// backers lists, for each project, the classes that draw utility from it and the
+// place of the project on their ballot.
+type backers struct {
+	off   []int
+	class []int32
+	place []uint16
+}
+
+func backersOf(e *Election) *backers {
+	s := &backers{off: make([]int, len(e.Costs)+1)}
+	for j := range e.Ballots {
+		for k, p := range e.Ballots[j].Projects {
+			if e.utility(&e.Ballots[j], k) > 0 {
+				s.off[p+1]++
+			}
+		}
+	}
+	for p := range e.Costs {
+		s.off[p+1] += s.off[p]
+	}
+	n := s.off[len(e.Costs)]
+	s.class, s.place = make([]int32, n), make([]uint16, n)
+	next := append([]int(nil), s.off[:len(e.Costs)]...)
+	for j := range e.Ballots {
+		for k, p := range e.Ballots[j].Projects {
+			if e.utility(&e.Ballots[j], k) > 0 {
+				s.class[next[p]], s.place[next[p]] = int32(j), uint16(k)
+				next[p]++
+			}
+		}
+	}
+	return s
+}
+
 // EJRPlus checks extended justified representation (EJR+) up to one project for
 // the budget B and n voters with utilities u.
 //
@@ -102,26 +136,28 @@ func EJRPlus(e *Election, winners []int) Verdict {
 	for _, w := range winners {
 		won[w] = true
 	}
-	type member struct{ left, u, voters int64 }
-	supporters := make([][]member, len(e.Costs))
+	has := make([]int64, len(e.Ballots)) // each class's utility from the winners
 	for j := range e.Ballots {
 		b := &e.Ballots[j]
-		has := int64(0)
 		for k, p := range b.Projects {
 			if won[p] {
-				has += e.utility(b, k)
-			}
-		}
-		for k, p := range b.Projects {
-			if u := e.utility(b, k); !won[p] && u > 0 {
-				supporters[p] = append(supporters[p], member{has + u, u, b.Voters})
+				has[j] += e.utility(b, k)
 			}
 		}
 	}
+	type member struct{ left, u, voters int64 }
+	var s []member
+	sup := backersOf(e)
 	var left, right, x big.Int
-	for p, s := range supporters {
-		if len(s) == 0 || e.Open != nil && !e.Open(p) {
+	for p := range e.Costs {
+		if won[p] || e.Open != nil && !e.Open(p) {
 			continue
+		}
+		s = s[:0]
+		for i := sup.off[p]; i < sup.off[p+1]; i++ {
+			j := sup.class[i]
+			u := e.utility(&e.Ballots[j], int(sup.place[i]))
+			s = append(s, member{has[j] + u, u, e.Ballots[j].Voters})
 		}
 		sort.Slice(s, func(a, b int) bool { return s[a].left < s[b].left })
 		group, voters := int64(0), int64(0)

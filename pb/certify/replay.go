@@ -1,32 +1,32 @@
 package certify
 
-import "math/big"
+import (
+	"math"
+	"math/big"
+)
 
-// ledger holds the money of every ballot class as a whole number of common
-// parts: all endowments and rates are multiplied by their common denominator.
-// Classes with the same history have the same money, so a class holds only the
-// number of a value, and each value is computed once.
+// ledger follows the money of every ballot class through the purchases. All
+// sums are whole numbers of common parts: endowment and prices are multiplied
+// by their common denominator (scale). A class has the endowment minus what it
+// paid, unless it once gave all it had left; so its exact money can always be
+// read from its ballot, and is, whenever the float64 kept beside it is not
+// certainly on one side of what it is compared with.
 type ledger struct {
-	e      *Election
-	scale  *big.Int
-	values []*big.Int
-	about  []float64 // values over scale, correct to 2^-52
-	of     []int32   // per class
-	next   map[step]int32
+	e         *Election
+	sup       *backers
+	scale     *big.Int
+	endowment *big.Int
+	rates     []*big.Int // payment for one unit of weight (see weight)
+	about     []float64  // money in smallest units, within margin
+	margin    float64
+	broke     []int32   // round in which the class gave all it had, else solvent
+	roundOf   []int32   // of each project, else solvent
+	voters    []float64 // of each class
+	uniform   bool      // all weights are 1
+	backing   []float64 // of each project: voters times weights
 }
 
-type step struct {
-	value int32
-	round int32
-	u     int64
-}
-
-func (l *ledger) value(v *big.Int) int32 {
-	l.values = append(l.values, v)
-	f, _ := new(big.Rat).SetFrac(v, l.scale).Float64()
-	l.about = append(l.about, f)
-	return int32(len(l.values) - 1)
-}
+const solvent = math.MaxInt32
 
 // Replay checks that the purchases are those of the Method of Equal Shares in
 // which every voter starts with the endowment (smallest units), and that the
@@ -49,38 +49,51 @@ func Replay(e *Election, endowment *big.Rat, purchases []Purchase, extra []int) 
 		x := new(big.Int).Mul(r.Num(), scale)
 		return x.Quo(x, r.Denom())
 	}
-	l := &ledger{e: e, scale: scale, of: make([]int32, len(e.Ballots)), next: map[step]int32{}}
-	l.value(whole(endowment)) // number 0: everybody
-
-	sup := supportersOf(e)
+	l := &ledger{e: e, sup: backersOf(e), scale: scale, endowment: whole(endowment),
+		about: make([]float64, len(e.Ballots)), broke: make([]int32, len(e.Ballots)), roundOf: make([]int32, len(e.Costs))}
+	if !l.countable() {
+		v := fails(-1, "the numbers of this election are too large to be replayed")
+		return v, v
+	}
+	l.tallyBacking()
+	start, _ := endowment.Float64()
+	// Each payment is rounded and subtracted with rounding, each within 2^-53 of
+	// the endowment.
+	l.margin = start * 0x1p-50 * float64(len(purchases)+4)
+	for j := range l.about {
+		l.about[j], l.broke[j] = start, solvent
+	}
+	for p := range l.roundOf {
+		l.roundOf[p] = solvent
+	}
 	done := make([]bool, len(e.Costs))
 	for _, p := range extra {
 		done[p] = true
 	}
 	shares = Verdict{Holds: true, Project: -1}
-	for t, buy := range purchases {
+	for _, buy := range purchases {
 		if done[buy.Project] {
 			v := fails(buy.Project, "%s is funded twice", e.IDs[buy.Project])
 			return v, v
 		}
 		rate := whole(buy.Rate)
 		if shares.Holds {
-			shares = l.cheapest(buy, rate, sup, done)
+			shares = l.cheapest(buy, rate, done)
 		}
-		if v := l.pay(int32(t), buy.Project, rate, sup[buy.Project]); !v.Holds {
+		if v := l.pay(buy, rate); !v.Holds {
 			return v, v
 		}
 		done[buy.Project] = true
 	}
 	priceable = Verdict{Holds: true, Project: -1}
 	for p := range e.Costs {
-		if done[p] || e.Open != nil && !e.Open(p) || len(sup[p]) == 0 {
+		if done[p] || e.Open != nil && !e.Open(p) || l.sup.off[p] == l.sup.off[p+1] {
 			continue
 		}
-		switch c := l.compare(sup[p], nil, e.Costs[p]); {
+		switch c, _ := l.gives(p, nil, 1); {
 		case c > 0:
 			priceable = fails(p, "the supporters of %s, which was not funded, have more left than it costs", e.IDs[p])
-			shares = priceable
+			return priceable, priceable
 		case c == 0 && shares.Holds:
 			shares = fails(p, "the supporters of %s, which was not funded, could have paid for it exactly", e.IDs[p])
 		}
@@ -88,79 +101,148 @@ func Replay(e *Election, endowment *big.Rat, purchases []Purchase, extra []int) 
 	return shares, priceable
 }
 
-// backer is a supporter of a project: a class and its utility.
-type backer struct {
-	class int32
-	u     int64
+// weight is how many units of a rate a class pays for the k-th project of its
+// ballot: its utility, or 1 when utility is cost and the rate is the payment.
+func (l *ledger) weight(j int32, k int) int64 {
+	if b := &l.e.Ballots[j]; b.Utility != nil && !l.e.ByCost {
+		return b.Utility[k]
+	}
+	return 1
 }
 
-func supportersOf(e *Election) [][]backer {
-	sup := make([][]backer, len(e.Costs))
-	for j := range e.Ballots {
-		b := &e.Ballots[j]
-		for k, p := range b.Projects {
-			u := int64(1)
-			if b.Utility != nil && !e.ByCost {
-				u = b.Utility[k]
+// tallyBacking prepares what the float64 side of comparisons needs.
+func (l *ledger) tallyBacking() {
+	l.voters, l.backing, l.uniform = make([]float64, len(l.e.Ballots)), make([]float64, len(l.e.Costs)), true
+	for j := range l.e.Ballots {
+		l.voters[j] = float64(l.e.Ballots[j].Voters)
+		l.uniform = l.uniform && (l.e.ByCost || l.e.Ballots[j].Utility == nil)
+	}
+	for p := range l.backing {
+		for i := l.sup.off[p]; i < l.sup.off[p+1]; i++ {
+			w := 1.0
+			if !l.uniform {
+				w = float64(l.weight(l.sup.class[i], int(l.sup.place[i])))
 			}
-			if u > 0 && (!e.ByCost || e.Costs[p] > 0) {
-				sup[p] = append(sup[p], backer{int32(j), u})
-			}
+			l.backing[p] += w * l.voters[l.sup.class[i]]
 		}
 	}
-	return sup
+}
+
+// countable says whether all counts of voters times weights fit.
+func (l *ledger) countable() bool {
+	sum := 0.0
+	for j := range l.e.Ballots {
+		for k := range l.e.Ballots[j].Projects {
+			sum += float64(l.e.Ballots[j].Voters) * math.Abs(float64(l.weight(int32(j), k)))
+		}
+	}
+	return sum < 1<<61
+}
+
+// sum adds up money exactly: so many endowments, less so many units of each
+// rate paid.
+type sum struct {
+	voters int64
+	paid   []int64
+}
+
+func (l *ledger) newSum() *sum { return &sum{paid: make([]int64, len(l.rates))} }
+
+// add counts all that class j has now, which is nothing if it is broke.
+func (s *sum) add(l *ledger, j int32) {
+	b := &l.e.Ballots[j]
+	s.voters += b.Voters
+	for k, p := range b.Projects {
+		if t := l.roundOf[p]; t != solvent {
+			s.paid[t] += b.Voters * l.weight(j, k)
+		}
+	}
+}
+
+func (s *sum) total(l *ledger) *big.Int {
+	x := new(big.Int).Mul(big.NewInt(s.voters), l.endowment)
+	var y big.Int
+	for t, n := range s.paid {
+		if n != 0 {
+			x.Sub(x, y.Mul(big.NewInt(n), l.rates[t]))
+		}
+	}
+	return x
+}
+
+// side compares the money of class j with at·w/den; dueAbout is that in float64.
+func (l *ledger) side(j int32, at *big.Int, w, den int64, dueAbout float64) int {
+	switch m := l.about[j]; {
+	case l.broke[j] != solvent:
+		if at.Sign() > 0 {
+			return -1
+		}
+		return 0
+	case m-l.margin > dueAbout*(1+0x1p-50):
+		return 1
+	case m+l.margin < dueAbout*(1-0x1p-50):
+		return -1
+	}
+	s := l.newSum()
+	s.add(l, j)
+	have := s.total(l)
+	have.Mul(have, big.NewInt(den))
+	due := new(big.Int).Mul(at, big.NewInt(w))
+	return have.Cmp(due.Mul(due, big.NewInt(l.e.Ballots[j].Voters)))
+}
+
+func (l *ledger) aboutOf(at *big.Int, den int64) float64 {
+	f, _ := new(big.Rat).SetFrac(at, new(big.Int).Mul(l.scale, big.NewInt(den))).Float64()
+	return f
 }
 
 // pay takes each supporter's payment, at most what it has, and checks that the
 // payments add up to the cost exactly.
-func (l *ledger) pay(t int32, p int, rate *big.Int, sup []backer) Verdict {
-	voters := map[[2]int32]int64{} // by money before and after
-	for _, s := range sup {
-		from := l.of[s.class]
-		key := step{from, t, s.u}
-		to, ok := l.next[key]
-		if !ok {
-			due := new(big.Int).Mul(rate, big.NewInt(s.u))
-			if left := due.Sub(l.values[from], due); left.Sign() > 0 {
-				to = l.value(left)
-			} else {
-				to = l.value(new(big.Int))
-			}
-			l.next[key] = to
+func (l *ledger) pay(buy Purchase, rate *big.Int) Verdict {
+	p, t := buy.Project, int32(len(l.rates))
+	due := l.aboutOf(rate, 1)
+	all, units := l.newSum(), int64(0)
+	for i := l.sup.off[p]; i < l.sup.off[p+1]; i++ {
+		j := l.sup.class[i]
+		if l.broke[j] != solvent {
+			continue
 		}
-		l.of[s.class] = to
-		voters[[2]int32{from, to}] += l.e.Ballots[s.class].Voters
+		w := l.weight(j, int(l.sup.place[i]))
+		if l.side(j, rate, w, 1, due*float64(w)) < 0 {
+			all.add(l, j)
+			l.broke[j], l.about[j] = t, 0
+			continue
+		}
+		units += l.e.Ballots[j].Voters * w
+		l.about[j] = max(l.about[j]-due*float64(w), 0)
 	}
-	sum := new(big.Int)
-	for k, n := range voters {
-		d := new(big.Int).Sub(l.values[k[0]], l.values[k[1]])
-		sum.Add(sum, d.Mul(d, big.NewInt(n)))
-	}
-	if sum.Cmp(new(big.Int).Mul(big.NewInt(l.e.Costs[p]), l.scale)) != 0 {
+	paid := all.total(l)
+	paid.Add(paid, new(big.Int).Mul(rate, big.NewInt(units)))
+	if paid.Cmp(new(big.Int).Mul(big.NewInt(l.e.Costs[p]), l.scale)) != 0 {
 		return fails(p, "the payments for %s do not add up to its cost", l.e.IDs[p])
 	}
+	l.rates = append(l.rates, rate)
+	l.roundOf[p] = t
 	return Verdict{Holds: true, Project: -1}
 }
 
 // cheapest checks that no other project had a lower price for its supporters,
 // or the same and a better place in the tie-break.
-func (l *ledger) cheapest(buy Purchase, rate *big.Int, sup [][]backer, done []bool) Verdict {
+func (l *ledger) cheapest(buy Purchase, rate *big.Int, done []bool) Verdict {
 	e := l.e
 	for p := range e.Costs {
-		if p == buy.Project || done[p] || e.Open != nil && !e.Open(p) || len(sup[p]) == 0 {
+		if p == buy.Project || done[p] || e.Open != nil && !e.Open(p) || l.sup.off[p] == l.sup.off[p+1] {
 			continue
 		}
 		// At the same price for a unit of utility, what would they give for p?
-		at := rate
-		den := int64(1)
+		at, den := rate, int64(1)
 		if e.ByCost {
-			at = new(big.Int).Mul(rate, big.NewInt(e.Costs[p]))
-			den = e.Costs[buy.Project]
+			at, den = new(big.Int).Mul(rate, big.NewInt(e.Costs[p])), e.Costs[buy.Project]
 		}
-		switch c := l.compareAt(sup[p], at, den, e.Costs[p]); {
-		case c > 0:
-			return fails(p, "%s was cheaper for its supporters than %s when that was bought", e.IDs[p], e.IDs[buy.Project])
-		case c == 0 && !l.anyPaysInFull(sup[p], at, den):
+		// If the supporters can just pay but nobody in full, a lower price would
+		// do as well.
+		switch c, full := l.gives(p, at, den); {
+		case c > 0, c == 0 && !full:
 			return fails(p, "%s was cheaper for its supporters than %s when that was bought", e.IDs[p], e.IDs[buy.Project])
 		case c == 0 && e.Before != nil && e.Before(p, buy.Project):
 			return fails(p, "%s had the same price as %s and comes first in the tie-break", e.IDs[p], e.IDs[buy.Project])
@@ -169,55 +251,62 @@ func (l *ledger) cheapest(buy Purchase, rate *big.Int, sup [][]backer, done []bo
 	return Verdict{Holds: true, Project: -1}
 }
 
-func (l *ledger) compare(sup []backer, at *big.Int, cost int64) int {
-	return l.compareAt(sup, at, 1, cost)
-}
-
-// compareAt compares what supporters give, each at most at·u/den of its money
-// (all of it if at is nil), with the cost: first with floats and a margin that
-// covers their rounding, then, if that does not decide, with whole numbers.
-func (l *ledger) compareAt(sup []backer, at *big.Int, den, cost int64) int {
+// gives compares what the supporters of p give, each at most at·weight/den (all
+// it has if at is nil), with the cost: first with floats and a margin that
+// covers their rounding, then, if that does not decide, with whole numbers. In
+// the second case it also says whether anybody can pay in full.
+func (l *ledger) gives(p int, at *big.Int, den int64) (c int, full bool) {
 	due := 0.0
 	if at != nil {
-		due, _ = new(big.Rat).SetFrac(at, new(big.Int).Mul(l.scale, big.NewInt(den))).Float64()
+		due = l.aboutOf(at, den)
 	}
-	sum := 0.0
-	for _, s := range sup {
-		m := l.about[l.of[s.class]]
-		if at != nil {
-			m = min(m, due*float64(s.u))
+	cost := float64(l.e.Costs[p])
+	lo, hi := l.sup.off[p], l.sup.off[p+1]
+	rounding := 0x1p-51 * float64(hi-lo+8)
+	if at != nil && due*l.backing[p]*(1+rounding) < cost*(1-rounding) {
+		return -1, false // even if all paid in full
+	}
+	total, voters := 0.0, 0.0
+	switch {
+	case l.uniform && at != nil:
+		for _, j := range l.sup.class[lo:hi] {
+			n := l.voters[j]
+			total += min(l.about[j], due) * n
+			voters += n
 		}
-		sum += m * float64(l.e.Ballots[s.class].Voters)
-	}
-	margin := (sum + float64(cost)) * 0x1p-51 * float64(len(sup)+8)
-	if d := sum - float64(cost); d > margin {
-		return 1
-	} else if d < -margin {
-		return -1
-	}
-	total := new(big.Int)
-	var x, y big.Int
-	for _, s := range sup {
-		give := x.Mul(l.values[l.of[s.class]], big.NewInt(den))
-		if at != nil {
-			if d := y.Mul(at, big.NewInt(s.u)); d.Cmp(give) < 0 {
-				give = d
+	default:
+		for i := lo; i < hi; i++ {
+			j := l.sup.class[i]
+			m := l.about[j]
+			if at != nil {
+				m = min(m, due*float64(l.weight(j, int(l.sup.place[i]))))
 			}
-		}
-		total.Add(total, give.Mul(give, big.NewInt(l.e.Ballots[s.class].Voters)))
-	}
-	c := new(big.Int).Mul(big.NewInt(cost), l.scale)
-	return total.Cmp(c.Mul(c, big.NewInt(den)))
-}
-
-// anyPaysInFull says whether some supporter has at least at·u/den. If the
-// supporters can just pay but nobody in full, a lower price would do as well.
-func (l *ledger) anyPaysInFull(sup []backer, at *big.Int, den int64) bool {
-	var x, y big.Int
-	for _, s := range sup {
-		if x.Mul(l.values[l.of[s.class]], big.NewInt(den)).Cmp(y.Mul(at, big.NewInt(s.u))) >= 0 {
-			return true
+			total += m * l.voters[j]
+			voters += l.voters[j]
 		}
 	}
-	return false
+	off := (total+cost)*rounding + voters*l.margin
+	if d := total - cost; d > off {
+		return 1, true
+	} else if d < -off {
+		return -1, false
+	}
+	all, units := l.newSum(), int64(0)
+	for i := lo; i < hi; i++ {
+		j := l.sup.class[i]
+		w := l.weight(j, int(l.sup.place[i]))
+		if at != nil && l.side(j, at, w, den, due*float64(w)) >= 0 {
+			units += l.e.Ballots[j].Voters * w
+			full = true
+		} else if l.broke[j] == solvent {
+			all.add(l, j)
+		}
+	}
+	x := all.total(l)
+	x.Mul(x, big.NewInt(den))
+	if at != nil {
+		x.Add(x, new(big.Int).Mul(at, big.NewInt(units)))
+	}
+	y := new(big.Int).Mul(big.NewInt(l.e.Costs[p]), l.scale)
+	return x.Cmp(y.Mul(y, big.NewInt(den))), full
 }
