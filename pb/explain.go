@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"math/big"
 	"slices"
 )
 
@@ -125,6 +126,13 @@ func (r *Result) explainShares(won []bool) {
 			}
 			cost := float64(r.Instance.Projects[p].Cost)
 			have, at, give := run.offer(p, b, bought)
+			if n := math.Round(have); !bought && math.Abs(have-n) <= 1e-9*n {
+				// The money left is next to a whole amount: is it all of that?
+				at = n * (1 - 1e-8)
+				if run.haveAtLeast(p, int64(n)) {
+					at = n * (1 + 2e-9)
+				}
+			}
 			best[p] = max(best[p], at)
 			if give > 0 {
 				extra[p] = min(extra[p], math.Ceil((cost-run.atPrice(p, b, bought, have))/give+1e-9))
@@ -232,6 +240,19 @@ func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64
 		at = next
 	}
 	return have, at, give
+}
+
+// haveAtLeast compares what the supporters of p have left with an amount,
+// exactly.
+func (r *mesRun) haveAtLeast(p int32, amount int64) bool {
+	r.x.upTo(r, len(r.bought))
+	s := r.x.newSum(r)
+	for _, j := range r.prof.supporters(int(p)) {
+		if r.poor[j] == never {
+			s.add(r, int(j), int32(len(r.bought)))
+		}
+	}
+	return s.total(&r.x, r).Cmp(new(big.Int).Mul(big.NewInt(amount), r.x.l)) >= 0
 }
 
 // atPrice is what the supporters of p would give for it now at b's price.
