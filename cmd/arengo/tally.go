@@ -201,9 +201,7 @@ func (c *tallyCommand) file(ctx context.Context, name string) int {
 		c.list(c.out, name, list)
 		return exitOK
 	}
-	if !c.json {
-		c.list(c.err, name, in.Warnings)
-	}
+	c.list(c.err, name, in.Warnings)
 	read := time.Since(start)
 	rules, err := c.rules(in)
 	if err != nil {

@@ -50,6 +50,7 @@ func (c *tallyCommand) table(name string, res, rival *pb.Result, read, took time
 			fmt.Fprintln(c.out, t.T("cli_endowment_plain", end))
 		}
 	}
+	c.nearestLosers(res)
 	if rival != nil {
 		c.rival(pb.Compare(res, rival))
 	}
@@ -100,14 +101,29 @@ func shorten(s string, n int) string {
 	return string(r[:n-1]) + "…"
 }
 
-// nearest lists losers by effective support, the nearest to passing first.
-func nearest(res *pb.Result) []pb.Explanation {
+// nearestLosers writes the losers of Equal Shares that came nearest to passing.
+func (c *tallyCommand) nearestLosers(res *pb.Result) {
+	if res.Rule.Family != pb.FamilyShares {
+		return
+	}
 	var xs []pb.Explanation
 	for _, x := range res.Explanations() {
-		if x.Why != pb.WhyFunded {
+		if x.Why != pb.WhyFunded && x.WinsAtCost > 0 {
 			xs = append(xs, x)
 		}
 	}
 	slices.SortStableFunc(xs, func(a, b pb.Explanation) int { return cmp.Compare(b.EffectiveSupport, a.EffectiveSupport) })
-	return xs
+	if len(xs) == 0 {
+		return
+	}
+	t := c.texts
+	fmt.Fprintf(c.out, "\n%s:\n", t.T("cli_nearest"))
+	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	for _, x := range xs[:min(5, len(xs))] {
+		p := &res.Instance.Projects[x.Project]
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", oneLine(p.ID), shorten(oneLine(p.Name), 44),
+			t.T("cli_ranked", t.Percent(x.EffectiveSupport, 1), t.Number(res.Instance.Format(x.WinsAtCost))))
+	}
+	w.Flush()
+	fmt.Fprintln(c.out)
 }
