@@ -297,7 +297,7 @@ func (c *crash) call(method, path string, in, out any) {
 		c.t.Fatal(err)
 	}
 	key := db.NewID()
-	deadline := time.Now().Add(90 * time.Second)
+	deadline := time.Now().Add(4 * time.Minute) // longer than an interrupted request stays reserved
 	for try := 0; ; try++ {
 		status, answer, err := c.once(c.nodes[try%len(c.nodes)].listen, method, path, key, body)
 		switch {

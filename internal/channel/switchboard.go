@@ -76,9 +76,27 @@ func (s *Switchboard) Capabilities(c Channel) Capabilities {
 	return Capabilities{}
 }
 
-// TakePost asks for the right to make one post now. See Account.Take.
-func (s *Switchboard) TakePost(ctx context.Context, c Channel) error {
-	return s.take(ctx, c, "post", s.Capabilities(c).Pace.Posts, 1)
+// Reserve books the next moment at which the channel's pace lets a post go out:
+// now, or later. Every booking gets a moment of its own, in order, whichever node
+// asks.
+func (s *Switchboard) Reserve(ctx context.Context, c Channel) (at time.Time, err error) {
+	now := s.clock()
+	r := s.Capabilities(c).Pace.Posts
+	if r.N == 0 {
+		return now, nil
+	}
+	gap := r.Per / time.Duration(r.N)
+	var tat int64
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(ctx, `
+			INSERT INTO pace (institution_id, channel_id, what, tat) VALUES ($1, $2, 'post', $3 + $4)
+			ON CONFLICT (institution_id, channel_id, what) DO UPDATE SET tat = (CASE WHEN pace.tat > $3 THEN pace.tat ELSE $3 END) + $4
+			RETURNING tat`, c.InstitutionID, c.ID, db.At(now), gap.Microseconds()).Scan(&tat)
+	})
+	if at = db.When(tat).Add(-r.Per); at.Before(now) {
+		at = now
+	}
+	return at, err
 }
 
 // take spends n units of a rate, by the generic cell rate algorithm (ITU-T

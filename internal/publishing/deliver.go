@@ -116,6 +116,9 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 			return d.settle(ctx, p.Delivery, "refused")
 		}
 	}
+	if later, err := d.turn(ctx, p); err != nil || later {
+		return err
+	}
 	progress, err := p.adapter.Prepare(ctx, p.account, p.post, p.Progress, func(now channel.Progress) error {
 		return d.saveProgress(ctx, p.Delivery, now)
 	})
@@ -123,9 +126,6 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 		return d.failed(ctx, p, preparing(err), Waiting)
 	}
 	p.Progress = progress
-	if err := d.channels.TakePost(ctx, p.channel); err != nil {
-		return d.failed(ctx, p, channel.AsError(err), Waiting)
-	}
 	if err := d.attempt(ctx, &p.Delivery, p.message.Content.Category); errors.Is(err, errMoot) {
 		p.State = Waiting
 		p.NextAt = d.clock().Add(time.Second)
@@ -142,6 +142,21 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 		return d.failed(call, p, channel.AsError(err), Waiting)
 	}
 	return d.isOut(call, p, remote, "out")
+}
+
+// turn books a moment within the channel's pace; later says that it lies ahead,
+// and that the delivery was put off until then.
+func (d *Desk) turn(ctx context.Context, p *parcel) (later bool, err error) {
+	if p.SlotAt.IsZero() {
+		if p.SlotAt, err = d.channels.Reserve(ctx, p.channel); err != nil {
+			return false, err
+		}
+	}
+	if !p.SlotAt.After(d.clock()) {
+		return false, nil
+	}
+	p.NextAt = p.SlotAt
+	return true, d.settle(ctx, p.Delivery, "")
 }
 
 // preparing reads an error of a call that cannot have published anything, or may

@@ -54,6 +54,7 @@ type Delivery struct {
 	Rev, OutRev          int64 // what should be out, and what is
 	Withdraw             bool  // nothing should be out
 	DueAt, NextAt        time.Time
+	SlotAt               time.Time // booked by the channel's pace; zero: none
 	Attempts             int
 	Progress             channel.Progress
 	Remote               channel.Remote
@@ -75,17 +76,18 @@ func (d Delivery) Open() bool {
 	return d.State == Waiting || d.State == Attempting || d.State == Delivered && (d.Withdraw || d.Rev > d.OutRev)
 }
 
-const deliveryColumns = `institution_id, id, message_id, channel_id, state, rev, out_rev, withdraw, due_at, next_at, attempts, progress,
+const deliveryColumns = `institution_id, id, message_id, channel_id, state, rev, out_rev, withdraw, due_at, next_at, slot_at, attempts, progress,
 	remote_id, remote_url, error_class, error_code, error_detail, attempted_at, out_at, updated_at`
 
 func scanDelivery(s db.Scanner) (d Delivery, err error) {
 	var progress string
-	var due, next, attempted, out, updated int64
-	err = s.Scan(&d.InstitutionID, &d.ID, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &due, &next, &d.Attempts, &progress,
+	var due, next, slot, attempted, out, updated int64
+	err = s.Scan(&d.InstitutionID, &d.ID, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &due, &next, &slot, &d.Attempts, &progress,
 		&d.Remote.ID, &d.Remote.URL, &d.Class, &d.Code, &d.Detail, &attempted, &out, &updated)
 	if progress != "" {
 		d.Progress = channel.Progress(progress)
 	}
+	d.SlotAt = db.When(slot)
 	d.DueAt, d.NextAt, d.AttemptedAt, d.OutAt, d.UpdatedAt = db.When(due), db.When(next), db.When(attempted), db.When(out), db.When(updated)
 	return d, err
 }
@@ -157,7 +159,7 @@ func (d *Desk) attempt(ctx context.Context, del *Delivery, cat Category) error {
 			return errMoot
 		}
 		n, err := tx.Change(ctx, `
-			UPDATE delivery SET state = 'attempting', attempts = attempts + 1, attempted_at = $4, updated_at = $4, lease_until = $5, next_at = $5
+			UPDATE delivery SET state = 'attempting', slot_at = 0, attempts = attempts + 1, attempted_at = $4, updated_at = $4, lease_until = $5, next_at = $5
 			WHERE institution_id = $1 AND id = $2 AND lease = $3 AND state = 'waiting' AND NOT withdraw AND rev = $6
 				AND EXISTS (SELECT 1 FROM channel c WHERE c.institution_id = $1 AND c.id = delivery.channel_id AND c.state IN ('connected', 'failing'))`,
 			del.InstitutionID, del.ID, del.lease, db.At(now), db.At(now.Add(d.lease)), del.Rev)
@@ -167,7 +169,7 @@ func (d *Desk) attempt(ctx context.Context, del *Delivery, cat Category) error {
 		if n == 0 {
 			return errMoot
 		}
-		del.State, del.AttemptedAt = Attempting, now
+		del.State, del.AttemptedAt, del.SlotAt = Attempting, now, time.Time{}
 		del.Attempts++
 		return event(ctx, tx, *del, "attempting", "", "", now)
 	})
@@ -186,9 +188,9 @@ func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...fu
 	}
 	return d.db.InTx(ctx, func(tx *db.Tx) error {
 		err := held(ctx, tx, del, `state = $4, out_rev = $5, attempts = $6, progress = $7, remote_id = $8, remote_url = $9,
-			error_class = $10, error_code = $11, error_detail = $12, out_at = $13, updated_at = $14, next_at = $15, lease = '', lease_until = 0`,
+			error_class = $10, error_code = $11, error_detail = $12, out_at = $13, updated_at = $14, next_at = $15, slot_at = $16, lease = '', lease_until = 0`,
 			del.State, del.OutRev, del.Attempts, string(del.Progress), del.Remote.ID, del.Remote.URL,
-			del.Class, del.Code, del.Detail, db.At(del.OutAt), db.At(now), db.At(next.Add(sweepGrace)))
+			del.Class, del.Code, del.Detail, db.At(del.OutAt), db.At(now), db.At(next.Add(sweepGrace)), db.At(del.SlotAt))
 		if err != nil {
 			return err
 		}

@@ -56,8 +56,24 @@ const (
 	maxUpload  = 50 << 20 // bytes, through Telegram's own server
 )
 
-// Capabilities are the same for every bot.
-func (*Adapter) Capabilities(channel.Account) channel.Capabilities {
+// limits is what Test reads of a chat.
+type limits struct {
+	Broadcast bool `json:"broadcast"` // a channel, where only its own people write
+}
+
+// pace is "avoid sending more than one message per second" in any chat and "not
+// more than 20 messages per minute" in a group (core.telegram.org/bots/faq). A
+// chat of which nothing is known yet is taken for a group.
+func pace(a channel.Account) channel.Rate {
+	var l limits
+	if json.Unmarshal(a.Limits, &l) == nil && l.Broadcast {
+		return channel.Rate{N: 1, Per: time.Second}
+	}
+	return channel.Rate{N: 20, Per: time.Minute}
+}
+
+// Capabilities are the same for every bot, but for the pace of its chat.
+func (*Adapter) Capabilities(a channel.Account) channel.Capabilities {
 	return channel.Capabilities{
 		Source: "https://core.telegram.org/bots/api", Read: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 		Text: count.Telegram(), MaxText: maxText, Caption: maxCaption,
@@ -65,9 +81,7 @@ func (*Adapter) Capabilities(channel.Account) channel.Capabilities {
 		Videos: maxAlbum, VideoBytes: maxUpload, VideoTypes: []string{"video/mp4"},
 		Documents: maxAlbum, Mixed: true,
 		Edit: true, Withdraw: true, ReadBack: false, ShowsURL: true,
-		// "avoid sending more than 20 messages per minute to the same group"
-		// (core.telegram.org/bots/faq).
-		Pace: channel.Pace{Posts: channel.Rate{N: 20, Per: time.Minute}},
+		Pace: channel.Pace{Posts: pace(a)},
 	}
 }
 
@@ -115,7 +129,7 @@ func (a *Adapter) Connect(ctx context.Context, typed map[string]string) (channel
 	if jsonErr != nil {
 		return channel.Account{}, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: jsonErr}
 	}
-	return channel.Account{Server: server, Handle: found.handle(), URL: found.address(), Secret: secret}, nil
+	return channel.Account{Server: server, Handle: found.handle(), URL: found.address(), Secret: secret, Limits: found.limits()}, nil
 }
 
 // blame names the entry that explains a failure while connecting.
@@ -165,7 +179,14 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 	if err != nil {
 		return channel.Health{}, err
 	}
-	return channel.Health{Handle: found.handle(), URL: found.address()}, nil
+	return channel.Health{Handle: found.handle(), URL: found.address(), Limits: found.limits()}, nil
+}
+
+func (c chat) limits() json.RawMessage {
+	if c.Type == "channel" {
+		return json.RawMessage(`{"broadcast":true}`)
+	}
+	return json.RawMessage(`{"broadcast":false}`)
 }
 
 // chat is the part of a Chat that we use.

@@ -202,7 +202,8 @@ CREATE TABLE pace (
 -- delivery: the ledger. One row for each message and channel, for ever.
 -- state: waiting, attempting, out, refused, unconfirmed, withdrawn, given_up.
 -- rev is what should be out, out_rev what is; withdraw is set when nothing should be.
--- lease_* : which worker has it, until when.
+-- slot_at is the moment booked for it by the channel's pace; lease_* say which
+-- worker has it, until when.
 CREATE TABLE delivery (
 	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
 	id             TEXT NOT NULL,
@@ -214,6 +215,7 @@ CREATE TABLE delivery (
 	withdraw       BOOLEAN NOT NULL DEFAULT FALSE,
 	due_at         BIGINT NOT NULL,
 	next_at        BIGINT NOT NULL,
+	slot_at        BIGINT NOT NULL DEFAULT 0,
 	attempts       BIGINT NOT NULL DEFAULT 0,
 	progress       TEXT NOT NULL DEFAULT '',
 	remote_id      TEXT NOT NULL DEFAULT '',
