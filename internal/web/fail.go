@@ -106,6 +106,19 @@ func currentPath(r *http.Request) string {
 	return LocalPath(u.RequestURI())
 }
 
+// cameFrom is the page of this site that a form was sent from, "/" when unknown:
+// after signing in, the person finds there what was typed.
+func cameFrom(r *http.Request) string {
+	if isHTMX(r) {
+		return currentPath(r)
+	}
+	u, err := url.Parse(r.Referer())
+	if err != nil || u.Host != r.Host {
+		return "/"
+	}
+	return LocalPath(u.RequestURI())
+}
+
 // failure is what the page "error" shows.
 type failure struct {
 	Status  int
@@ -130,6 +143,9 @@ func (k *Kit) failPage(w http.ResponseWriter, r *http.Request, e *fault.Error, s
 	}
 	if e.Kind == fault.Unsigned {
 		f.SignIn = k.signIn
+		if back := cameFrom(r); k.signIn != "" && back != "/" {
+			f.SignIn += "?next=" + url.QueryEscape(back)
+		}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if isHTMX(r) {
