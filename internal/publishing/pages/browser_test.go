@@ -57,6 +57,7 @@ func TestMessageIsWrittenSubmittedApprovedAndScheduledInTheBrowser(t *testing.T)
 	p.Wait(".ar-photo")
 	p.Fill(".ar-photo textarea", "La sala di lettura piena di luce")
 	p.WaitFor("document.querySelector('#look-" + w.channels[0].ID + " .ar-look-text').textContent.includes('#biblioteca')")
+	p.WaitFor("document.querySelector('#look-" + w.channels[0].ID + " .ar-thumbs img').complete")
 	p.Screenshot("pages-editor-filled")
 	p.Submit(".ar-editor-do button[value=submit]")
 	p.Wait(".ar-next")
@@ -96,14 +97,28 @@ func TestFortyPhotosAtOnceKeepTheirOrderWhenMoved(t *testing.T) {
 	if !testkit.Eval[bool](p, "document.activeElement.matches('[data-down]')") {
 		t.Error("the focus left the button that was pressed")
 	}
-	p.Click(".ar-photo:nth-child(3) [data-remove]")
+	// Dragged by its picture, the last one goes before the first.
+	last := testkit.Eval[string](p, `(() => {
+		const items = [...document.querySelectorAll('.ar-photo')], from = items.at(-1), to = items[0], look = from.querySelector('[data-handle]');
+		const drag = (type, on, y) => on.dispatchEvent(new DragEvent(type, {bubbles: true, cancelable: true, clientY: y, dataTransfer: new DataTransfer()}));
+		look.dispatchEvent(new PointerEvent('pointerdown', {bubbles: true}));
+		if (!from.draggable) return 'not draggable';
+		drag('dragstart', from);
+		drag('dragover', to, to.getBoundingClientRect().top + 1);
+		drag('dragend', from);
+		return from.dataset.item;
+	})()`)
+	if got := testkit.Eval[string](p, "document.querySelector('.ar-photo').dataset.item"); got != last {
+		t.Errorf("after dragging %q is first, want %q", got, last)
+	}
+	p.Click(".ar-photo:nth-child(4) [data-remove]")
 	p.WaitFor("document.querySelectorAll('.ar-photo').length === 39")
 	p.Screenshot("pages-editor-album")
 	p.Submit(".ar-editor-do button[value=save]")
 	p.Wait(".ar-alert")
 	id := strings.Split(strings.TrimPrefix(p.URL(), base+"/redazione/messaggi/"), "/")[0]
-	if m := w.message(id); len(m.Content.Media) != 39 || m.Content.Media[1].MediaID != first {
-		t.Errorf("%d files were saved, the second is %q", len(m.Content.Media), m.Content.Media[1].MediaID)
+	if m := w.message(id); len(m.Content.Media) != 39 || m.Content.Media[0].MediaID != last || m.Content.Media[2].MediaID != first {
+		t.Errorf("%d files were saved, in the wrong order", len(m.Content.Media))
 	}
 }
 

@@ -231,8 +231,16 @@ func TestPreviewShowsEachVariantAndOnlyThat(t *testing.T) {
 	form.Set("body", strings.Repeat("La biblioteca apre alle nove. ", 40))
 	rec := w.do("writer", "POST", "/redazione/messaggi/anteprima", form, "HX-Request", "true")
 	shows(t, rec, http.StatusOK, "su 500", "su 300", "https://cesate.example.it/m/orari-estivi", "#biblioteca", `hx-swap-oob="true"`)
-	if strings.Contains(rec.Body.String(), "<textarea") || strings.Contains(rec.Body.String(), "<input") {
+	if strings.Contains(rec.Body.String(), "<textarea") || strings.Contains(strings.ReplaceAll(rec.Body.String(), `<input type="hidden" name="_look"`, ""), "<input") {
 		t.Error("the fragment holds fields: it would replace what is being typed")
+	}
+
+	if !strings.Contains(rec.Body.String(), "possono uscire così") {
+		t.Error("the first preview does not sum up")
+	}
+	form.Set("_look", "")
+	if strings.Contains(w.do("writer", "POST", "/redazione/messaggi/anteprima", form, "HX-Request", "true").Body.String(), "possono uscire così") {
+		t.Error("a summary that did not change would be read aloud at each pause")
 	}
 
 	id := w.channels[1].ID

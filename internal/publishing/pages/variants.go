@@ -26,7 +26,11 @@ type variants struct {
 	Blocked  []string // channels that would refuse their variant
 	Focus    string   // the control that takes the focus: "hand-ID", "follow-ID"
 	OOB      bool     // the looks alone, each to go to its place
+	Quiet    bool     // the summary is what it was: a screen reader need not say it again
 }
+
+// Mark tells one summary from another.
+func (v variants) Mark() string { return strings.Join(v.Blocked, "|") }
 
 // siteLook is the message as its own page shows it.
 type siteLook struct {
@@ -166,6 +170,7 @@ func (p *Pages) preview(w http.ResponseWriter, r *http.Request, v visit) error {
 		return p.kit.RenderFragment(w, r, http.StatusOK, "publishing/editor", "variants", all)
 	}
 	all.OOB = true
+	all.Quiet = form.Values.Has("_look") && form.Values.Get("_look") == all.Mark()
 	for i := range all.Channels {
 		all.Channels[i].OOB = true
 	}
