@@ -125,7 +125,11 @@ func (r *Result) explainShares(won []bool) {
 				continue
 			}
 			cost := float64(r.Instance.Projects[p].Cost)
-			have, at, give := run.offer(p, b, bought)
+			have := run.have(p)
+			if bought && have <= best[p] && (cost-have)/run.e >= extra[p] && (lost[p] || have >= cost) {
+				continue // the most it could be offered now changes nothing
+			}
+			at, give := run.offer(p, b, bought, have)
 			if n := math.Round(have); !bought && math.Abs(have-n) <= 1e-9*n {
 				// The money left is next to a whole amount: is it all of that?
 				at = n * (1 - 1e-8)
@@ -182,17 +186,24 @@ func (r *Result) explainShares(won []bool) {
 	}
 }
 
-// offer returns what a project's supporters have together, the largest cost at
-// which it would be chosen now instead of b (or, at the end, at all), and what
-// one more supporter who spent nothing would add.
-func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64) {
-	sup, util, _ := r.live.of(r, p)
+// have is what a project's supporters have together.
+func (r *mesRun) have(p int32) (have float64) {
+	sup, _, _ := r.live.of(r, p)
 	weight := r.prof.weight
 	for _, j := range sup {
 		have += weight[j] * r.money[j]
 	}
+	return have
+}
+
+// offer returns the largest cost at which a project would be chosen now instead
+// of b (or, at the end, at all), and what one more supporter who spent nothing
+// would add; have is what its supporters have together.
+func (r *mesRun) offer(p int32, b purchase, bought bool, have float64) (at, give float64) {
+	sup, util, _ := r.live.of(r, p)
+	weight := r.prof.weight
 	if !bought {
-		return have, have, r.e
+		return have, r.e
 	}
 	rate := b.lo + (b.hi-b.lo)/2
 	if r.utility != UtilityCost {
@@ -203,7 +214,7 @@ func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64
 			}
 			at += weight[j] * min(r.money[j], due)
 		}
-		return have, at, min(r.e, rate*float64(r.prof.maxU[p]))
+		return at, min(r.e, rate*float64(r.prof.maxU[p]))
 	}
 	// With cost utilities the price depends on the cost sought: the largest c
 	// with Σ w·min(money, ρ·c) ≥ c. The left side minus the right is concave in c
@@ -217,7 +228,7 @@ func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64
 	// If even full payers do not make it cheaper than b, no cost does; if they
 	// make it as cheap, the tie-break speaks.
 	if x := rho * all; x < 1-1e-12 || x <= 1+1e-12 && r.rank[p] > r.rank[b.p] {
-		return have, 0, give
+		return 0, give
 	}
 	at = have
 	for range 64 {
@@ -239,7 +250,7 @@ func (r *mesRun) offer(p int32, b purchase, bought bool) (have, at, give float64
 		}
 		at = next
 	}
-	return have, at, give
+	return at, give
 }
 
 // haveAtLeast compares what the supporters of p have left with an amount,

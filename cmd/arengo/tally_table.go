@@ -103,7 +103,9 @@ func shorten(s string, n int) string {
 
 // nearestLosers writes the losers of Equal Shares that came nearest to passing.
 func (c *tallyCommand) nearestLosers(res *pb.Result) {
-	if res.Rule.Family != pb.FamilyShares {
+	// Explaining takes the rounds times the ballots; on a very large election
+	// that is for who asks, with --json or --report.
+	if res.Rule.Family != pb.FamilyShares || res.Instance.Classes()*len(res.Rounds) > 4_000_000 {
 		return
 	}
 	var xs []pb.Explanation
