@@ -70,15 +70,15 @@ func TestIdentityProviderSignsIn(t *testing.T) {
 		peer.Person(t, sub+"-liar", map[string]any{"email": "administrator@cesate.example", "email_verified": false})
 
 		b := s.browser(t)
-		if a := b.travel(sub+"-writer"); a.to() != "/redazione?da=spid" || !b.may() {
+		if a := b.travel(sub + "-writer"); a.to() != "/redazione?da=spid" || !b.may() {
 			t.Fatalf("a known person: %d to %q\n%s", a.StatusCode, a.to(), a.body)
 		}
 		// From now on the subject counts, whatever the address becomes.
 		peer.Person(t, sub+"-writer", map[string]any{"email": "cambiato@altrove.example", "email_verified": true})
-		if a := s.browser(t).travel(sub+"-writer"); a.StatusCode != 303 {
+		if a := s.browser(t).travel(sub + "-writer"); a.StatusCode != 303 {
 			t.Errorf("the same person with another address: %d", a.StatusCode)
 		}
-		for who, want := range map[string]string{sub+"-nobody": "Nessuna persona della redazione", sub+"-liar": "non garantisce l&#39;indirizzo"} {
+		for who, want := range map[string]string{sub + "-nobody": "Nessuna persona della redazione", sub + "-liar": "non garantisce l&#39;indirizzo"} {
 			b := s.browser(t)
 			if a := b.travel(who); a.StatusCode != 422 || !strings.Contains(a.body, want) || b.may() {
 				t.Errorf("%s: %d\n%s", who, a.StatusCode, a.body)
@@ -87,7 +87,7 @@ func TestIdentityProviderSignsIn(t *testing.T) {
 		s.inTx(t, func(ctx context.Context, tx *db.Tx) error {
 			return people.Remove(ctx, tx, s.inst.ID, s.who[people.Writer].ID, s.clock())
 		})
-		if a := s.browser(t).travel(sub+"-writer"); a.StatusCode != 422 {
+		if a := s.browser(t).travel(sub + "-writer"); a.StatusCode != 422 {
 			t.Errorf("a removed person: %d", a.StatusCode)
 		}
 	})

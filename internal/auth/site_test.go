@@ -99,7 +99,11 @@ func newSite(t *testing.T, d *db.DB, change func(*auth.Options)) *site {
 	s.svc = must(auth.New(o))
 	s.kit = must(web.New(web.Options{Bundle: bundle, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil)), BaseURL: s.base, Now: s.clock,
 		Sessions: auth.NewSessions(d, s.clock), Around: s.svc.Identify, SignIn: auth.SignInPath,
-		Shell: func(r *http.Request, p *layout.Page) { s.svc.Dress(r, p) }}))
+		Shell: func(r *http.Request, p *layout.Page) {
+			i, _ := institution.From(r.Context())
+			p.Institution.Name = i.Name
+			s.svc.Dress(r, p)
+		}}))
 	mux := http.NewServeMux()
 	s.kit.Mount(mux)
 	if err := s.svc.Mount(s.kit, mux); err != nil {

@@ -31,7 +31,7 @@ type Token struct {
 const maxTokenName = 80
 
 // CreateToken stores a token and returns its text, which is shown once and kept
-// nowhere. A person gives a token no role that the person has not. Faults:
+// nowhere. A person gives a token no role that may do more than the person. Faults:
 // Invalid, Forbidden.
 func CreateToken(ctx context.Context, tx *db.Tx, t Token, now time.Time) (text string, made Token, err error) {
 	var f fault.Fields
@@ -54,7 +54,7 @@ func CreateToken(ctx context.Context, tx *db.Tx, t Token, now time.Time) (text s
 			return "", t, err
 		}
 		for _, r := range t.Roles {
-			if !ok || !slices.Contains(a.Roles, r) {
+			if !ok || !people.Covers(a.Roles, r) {
 				return "", t, fault.Refused("auth.token.roles")
 			}
 		}
@@ -151,7 +151,7 @@ func (t Token) actor(ctx context.Context, tx *db.Tx) (people.Actor, error) {
 		return a, fault.New(fault.Unsigned, "auth.token.wrong")
 	}
 	a.PersonID, a.Email, a.Locale = p.PersonID, p.Email, p.Locale
-	a.Roles = slices.DeleteFunc(slices.Clone(t.Roles), func(r people.Role) bool { return !slices.Contains(p.Roles, r) })
+	a.Roles = slices.DeleteFunc(slices.Clone(t.Roles), func(r people.Role) bool { return !people.Covers(p.Roles, r) })
 	return a, nil
 }
 

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
@@ -32,7 +33,7 @@ func (s *Service) renderTokens(w http.ResponseWriter, r *http.Request, form *web
 	if err != nil {
 		return err
 	}
-	page := tokensPage{Form: form, Roles: who.Roles, Made: made}
+	page := tokensPage{Form: form, Made: made, Roles: slices.DeleteFunc(people.Roles(), func(role people.Role) bool { return !people.Covers(who.Roles, role) })}
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if page.Tokens, err = Tokens(ctx, tx, i.ID); err != nil {
 			return err

@@ -83,6 +83,22 @@ func (a Actor) May(action Action) bool {
 	return false
 }
 
+// Actions lists all actions.
+func Actions() []Action {
+	return []Action{See, Write, Approve, Publish, Freeze, Alert, Configure, Staff}
+}
+
+// Covers reports whether somebody with the roles have may do all that the role
+// may: then the role can be passed on, to an API token for instance.
+func Covers(have []Role, role Role) bool {
+	for _, action := range Actions() {
+		if (Actor{Roles: []Role{role}}).May(action) && !(Actor{Roles: have}).May(action) {
+			return false
+		}
+	}
+	return true
+}
+
 type actorKey struct{}
 
 // With returns a context in which a acts.

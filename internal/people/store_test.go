@@ -230,3 +230,27 @@ func TestCanHidesOtherInstitutions(t *testing.T) {
 		}
 	}
 }
+
+func TestRoleCoversWhatItMayPassOn(t *testing.T) {
+	for _, c := range []struct {
+		have []people.Role
+		role people.Role
+		want bool
+	}{
+		{[]people.Role{people.Administrator}, people.Duty, true},
+		{[]people.Role{people.Administrator}, people.Writer, true},
+		{[]people.Role{people.Approver}, people.Writer, true},
+		{[]people.Role{people.Writer}, people.Approver, false},
+		{[]people.Role{people.Approver}, people.Duty, false},
+		{nil, people.Reader, false},
+	} {
+		if got := people.Covers(c.have, c.role); got != c.want {
+			t.Errorf("Covers(%v, %s) = %v", c.have, c.role, got)
+		}
+	}
+	for _, a := range people.Actions() {
+		if !(people.Actor{Roles: []people.Role{people.Administrator}}).May(a) {
+			t.Errorf("the administrator may not %s", a)
+		}
+	}
+}
