@@ -140,8 +140,8 @@ func useLink(ctx context.Context, tx *db.Tx, token string, now time.Time, purpos
 	return l, err
 }
 
-// ChoosePassword sets a person's password, ends the links and all sessions but
-// the one to keep ("" keeps none). Fault: Invalid, about the field "password".
+// choosePassword sets a person's password, ends the links and all sessions but
+// the one to keep ("" keeps none).
 func (s *Service) choosePassword(ctx context.Context, tx *db.Tx, p people.Person, hash, keep string, now time.Time) error {
 	if err := storePassword(ctx, tx, p.ID, hash); err != nil {
 		return err
