@@ -96,3 +96,11 @@ func BenchmarkPublish(b *testing.B) {
 		res.Publish()
 	}
 }
+
+// BenchmarkBudapestLike completes an election whose endowments are thousands of
+// units, step by step and with certified skipping.
+func BenchmarkBudapestLike(b *testing.B) {
+	in := synth(b, pbtest.Shape{Projects: 100, Voters: 2000, Seed: 3, CostFactor: 10})
+	b.Run("certified", func(b *testing.B) { benchRule(b, in, "mes_cost_add1", pb.Options{}) })
+	b.Run("every_step", func(b *testing.B) { benchRule(b, in, "mes_cost_add1", pb.Options{NoSkip: true}) })
+}

@@ -51,6 +51,7 @@ const (
 	FaultProjectNumber    Code = "project_number"
 	FaultVoteUnknown      Code = "vote_unknown"
 	FaultVoteTwice        Code = "vote_twice"
+	FaultVoteGap          Code = "vote_gap"
 	FaultVoteBlank        Code = "vote_blank"
 	FaultPoints           Code = "points"
 	FaultPointsNegative   Code = "points_negative"

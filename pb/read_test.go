@@ -31,6 +31,7 @@ func TestReaderToleratesWhatRealFilesContain(t *testing.T) {
 		"empty lines":                  {strings.ReplaceAll(head+"1;A\n2;B\n", "\n", "\n\n"), 2, "1 1", nil},
 		"empty ballots count":          {head + "1;A\n2;\n3;\n", 3, "1 0", nil},
 		"a project twice":              {head + "1;A,B,A\n", 1, "1 1", []pb.Code{pb.FaultVoteTwice}},
+		"a comma too many":             {head + "1;A,\n2;,B,,A\n", 2, "2 1", []pb.Code{pb.FaultVoteGap, pb.FaultVoteGap, pb.FaultVoteGap}},
 		"spaces around separators":     {head + "1; A , B \n2;B\n", 2, "1 2", []pb.Code{pb.FaultSpaces}},
 		"a row of separators only":     {head + "1;A\n;\n", 1, "1 0", []pb.Code{pb.FaultVoteBlank}},
 		"a quoted ballot":              {head + "1;\"A,B\"\n", 1, "1 1", nil},

@@ -244,6 +244,8 @@ func (d *reader) ballot(vote []byte, col int, points []byte, pcol, at int) {
 			}
 		}
 		switch {
+		case len(id) == 0:
+			d.warn(at, col+start, FaultVoteGap)
 		case !known && d.opts.IgnoreUnknown:
 			d.warn(at, col+start, FaultVoteUnknown, string(id))
 		case !known:

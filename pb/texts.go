@@ -38,6 +38,7 @@ var faultTexts = [...]text{
 	{FaultProjectNumber, "{0} dovrebbe essere un numero non negativo, non «{1}»; è stato ignorato", "{0} should be a number and not negative, not “{1}”; it was ignored"},
 	{FaultVoteUnknown, "il voto nomina il progetto «{0}», che non esiste: correggere il codice o aggiungere il progetto", "the vote names project “{0}”, which does not exist: correct the id or add the project"},
 	{FaultVoteTwice, "la scheda nomina due volte il progetto {0}; conta una volta", "the ballot names project {0} twice; it counts once"},
+	{FaultVoteGap, "una virgola di troppo nella scheda; è ignorata", "a comma too many on the ballot; it is ignored"},
 	{FaultVoteBlank, "riga vuota tra i voti; non conta come scheda", "empty row among the votes; it does not count as a ballot"},
 	{FaultPoints, "«{0}» non è un numero di punti", "“{0}” is not a number of points"},
 	{FaultPointsNegative, "punti negativi «{0}»; valgono zero", "negative points “{0}”; they count as zero"},
