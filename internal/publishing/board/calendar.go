@@ -100,7 +100,8 @@ type calendarDay struct {
 	At      time.Time // noon
 	Day     string    // dayForm
 	Today   bool
-	Outside bool // of the month that is shown
+	Outside bool   // of the month that is shown
+	NewURL  string // where a message for this day is written
 	Items   []calendarItem
 }
 
@@ -114,12 +115,20 @@ type calendarItem struct {
 	Badges           []wording.Badge
 	Movable          bool
 	Gone             bool // withdrawn after it was out
+	Slot             bool // the profile's week has a free moment for it
+	Here             string
 }
 
 // reading is what the calendar needs, in a fixed number of queries.
 type reading struct {
 	messages, undated []publishing.Message
 	profiles          []institution.Profile
+	slots             []publishing.Slot
+}
+
+// hasSlots reports whether a profile has a weekly moment.
+func (r reading) hasSlots(profileID string) bool {
+	return slices.ContainsFunc(r.slots, func(s publishing.Slot) bool { return s.ProfileID == profileID })
 }
 
 func (b *Board) readCalendar(ctx context.Context, v visit, p period) (r reading, err error) {
@@ -128,6 +137,9 @@ func (b *Board) readCalendar(ctx context.Context, v visit, p period) (r reading,
 			return err
 		}
 		if r.undated, err = publishing.Unplanned(ctx, tx, v.inst.ID); err != nil {
+			return err
+		}
+		if r.slots, err = publishing.SlotsOf(ctx, tx, v.inst.ID); err != nil {
 			return err
 		}
 		r.profiles, err = institution.Profiles(ctx, tx, v.inst.ID)
@@ -165,7 +177,9 @@ func (b *Board) calendar(w http.ResponseWriter, r *http.Request, v visit) error 
 		switch {
 		case !shown(m):
 		case m.Movable():
-			page.Undated = append(page.Undated, items.item(m))
+			item := items.item(m)
+			item.Slot, item.Here = item.Movable && read.hasSlots(m.Content.ProfileID), page.Here
+			page.Undated = append(page.Undated, item)
 		default:
 			page.Corrections = append(page.Corrections, items.item(m))
 		}
@@ -234,6 +248,9 @@ func (i items) days(p period, messages []publishing.Message, shown func(publishi
 	for d := noon(p.from); d.Before(p.to); d = d.AddDate(0, 0, 1) {
 		day := calendarDay{At: d, Day: d.Format(dayForm), Outside: p.view != week && d.Month() != p.day.Month()}
 		day.Today = day.Day == today
+		if p.view == week && i.v.actor.May(people.Write) && day.Day >= today {
+			day.NewURL = messagesPath + "/nuovo?data=" + day.Day
+		}
 		place[day.Day] = len(days)
 		days = append(days, day)
 	}

@@ -38,6 +38,7 @@ type boardPage struct {
 	Days     int
 	Here     string
 	Stream   string
+	Wrong    *web.Form // what was refused about a row that is not shown
 }
 
 // boardMessage is a message with its way to each channel.
@@ -60,6 +61,15 @@ type boardRow struct {
 	MayRetry, MayGiveUp, MayState bool // state: say whether it is out
 	Unsure                        bool
 	Form                          *web.Form // with what is wrong about this row
+}
+
+// AddressID is the id of the row's entry; the one that the summary of faults
+// leads to has the plain name.
+func (r boardRow) AddressID() string {
+	if r.Form != nil {
+		return "f-address"
+	}
+	return "f-address-" + r.ID
 }
 
 func (b *Board) deliveries(w http.ResponseWriter, r *http.Request, v visit) error {
@@ -111,7 +121,10 @@ func (b *Board) showBoard(w http.ResponseWriter, r *http.Request, v visit, form,
 	for _, c := range channels {
 		page.Channels = append(page.Channels, layout.Option{Value: c.ID, Label: wording.PlatformOf(c.Platform).Name + " · " + c.Name})
 	}
-	page.Messages = v.board(deliveries, r.PathValue("id"), wrong)
+	shown := false
+	if page.Messages, shown = v.board(deliveries, r.PathValue("id"), wrong); !shown {
+		page.Wrong = wrong
+	}
 	status := http.StatusOK
 	if wrong != nil {
 		status = wrong.Status()
@@ -129,8 +142,9 @@ func (b *Board) readBoard(ctx context.Context, v visit, f publishing.Board) (ds 
 	})
 }
 
-// board groups the deliveries by message, as they come.
-func (v visit) board(ds []publishing.Trouble, wrongID string, wrong *web.Form) (out []boardMessage) {
+// board groups the deliveries by message, as they come. shown reports whether
+// the one that was refused is among them.
+func (v visit) board(ds []publishing.Trouble, wrongID string, wrong *web.Form) (out []boardMessage, shown bool) {
 	place := map[string]int{}
 	for _, d := range ds {
 		n, ok := place[d.MessageID]
@@ -145,11 +159,11 @@ func (v visit) board(ds []publishing.Trouble, wrongID string, wrong *web.Form) (
 		}
 		row := v.boardRow(d)
 		if wrong != nil && d.ID == wrongID {
-			row.Form = wrong
+			row.Form, shown = wrong, true
 		}
 		out[n].Deliveries = append(out[n].Deliveries, row)
 	}
-	return out
+	return out, shown
 }
 
 func (v visit) boardRow(d publishing.Trouble) boardRow {
