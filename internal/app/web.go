@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/auth"
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -134,9 +132,7 @@ func (a *App) shell(r *http.Request, p *layout.Page) {
 		return
 	}
 	who, signedIn := auth.Who(ctx)
-	if signedIn {
-		a.person(r, p, who)
-	}
+	a.Auth.Dress(r, p)
 	desk := p.Layout == "" || p.Layout == layout.Desk || p.Layout == layout.Auto && signedIn
 	if !desk {
 		a.Site.Shell(r, p)
@@ -146,28 +142,6 @@ func (a *App) shell(r *http.Request, p *layout.Page) {
 	if signedIn {
 		a.deskShell(r, p, i, who)
 	}
-}
-
-func (a *App) person(r *http.Request, p *layout.Page, who auth.Identity) {
-	t := a.Web.Printer(r)
-	p.Person = &layout.Person{Name: who.Name, Role: strongest(t, who.Roles), ProfileURL: "/redazione/account", SignOutURL: "/uscita"}
-	if len(who.Serves) < 2 {
-		return
-	}
-	for _, m := range who.Serves {
-		p.Institutions = append(p.Institutions, layout.Link{Label: m.Name, URL: "/redazione/enti/" + m.Slug, Current: m.InstitutionID == who.InstitutionID})
-	}
-}
-
-// strongest is the most powerful of somebody's roles, in words.
-func strongest(t *i18n.Printer, roles []people.Role) string {
-	all := people.Roles()
-	for i := len(all) - 1; i >= 0; i-- {
-		if slices.Contains(roles, all[i]) {
-			return t.T(all[i].Key())
-		}
-	}
-	return ""
 }
 
 // deskShell is the menu, with what waits behind each entry, and the banner of a freeze.

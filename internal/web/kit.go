@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -178,8 +180,14 @@ func (k *Kit) Handler(h Handler, options ...RouteOption) http.Handler {
 // Wrap is the outermost handler of the server: it gives requests that match no
 // route, or match one with another method, the same kind of page as any error.
 func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
+	nowhere := k.Handler(func(http.ResponseWriter, *http.Request) error { return fault.Missing("fault.not_found") }, WithoutSession())
 	missing := k.Handler(func(w http.ResponseWriter, r *http.Request) error { return unmatched(mux, w, r) }, WithoutSession())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// No address of ours has a control character, and PostgreSQL takes no NUL.
+		if strings.ContainsFunc(r.URL.Path, unicode.IsControl) {
+			nowhere.ServeHTTP(w, r)
+			return
+		}
 		if _, pattern := mux.Handler(r); pattern == "" {
 			missing.ServeHTTP(w, r)
 			return

@@ -215,3 +215,12 @@ func TestWriteFromAnotherSiteIsRefused(t *testing.T) {
 		t.Errorf("open route: got %d, ran %v", w.Code, ran)
 	}
 }
+
+func TestControlCharacterInAnAddressIsNoPage(t *testing.T) {
+	s := newSite(t, nil)
+	for _, path := range []string{"/%00", "/pagina/%00x", "/a%0ab"} {
+		if w := s.get(path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
