@@ -3,6 +3,7 @@ package pb_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,5 +112,56 @@ func TestTrapsHaveTheExpectedWinners(t *testing.T) {
 				t.Errorf("%s %s: got %v, want %v", file, rule, got, winners)
 			}
 		}
+	}
+}
+
+// Three cities published what they funded by Equal Shares.
+func TestCitiesThatUseEqualSharesFundedTheseProjects(t *testing.T) {
+	dir := filepath.Join(shared(t), "instances")
+	for _, file := range []string{"Poland_Wieliczka_2023_Green_Budget.pb", "Poland_Swiecie_2023.pb", "Netherlands_Assen_2024.pb"} {
+		in := readFile(t, filepath.Join(dir, file))
+		res := runRule(t, in, "esnet_add1_noexh", pb.Options{})
+		for p := range in.Projects {
+			if res.Won(p) != (in.Projects[p].Selected == 1) {
+				t.Errorf("%s: %s funded: %v, officially %v", file, in.Projects[p].ID, res.Won(p), in.Projects[p].Selected)
+			}
+		}
+	}
+	in := readFile(t, filepath.Join(dir, "Poland_Wieliczka_2023_Green_Budget.pb"))
+	for rule, want := range map[string]string{"esnet_add1_noexh": "17.8", "greedy_cost": "27.6"} {
+		s := runRule(t, in, rule, pb.Options{}).Stats()
+		if got := fmt.Sprintf("%.1f", 100*float64(s.WithoutWinner)/float64(s.Voters)); got != want {
+			t.Errorf("Wieliczka, %s: %s %% of voters without a winner, want %s %%", rule, got, want)
+		}
+	}
+}
+
+// Cities that use a greedy rule published what they funded, too.
+func TestCitiesGreedyRules(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(shared(t), "instances", "*.pb"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files")
+	}
+	same, compared := 0, 0
+	for _, f := range files {
+		in := readFile(t, f)
+		rule := map[string]string{"greedy": "greedy_score", "greedy-threshold": "greedy_threshold", "greedy-no-skip": "greedy_no_skip"}[in.MetaValue("rule")]
+		if rule == "" || in.Projects[0].Selected < 0 || rule == "greedy_threshold" && in.MetaValue("min_project_score_threshold") == "" {
+			continue
+		}
+		compared++
+		res, equal := runRule(t, in, rule, pb.Options{}), true
+		for p := range in.Projects {
+			equal = equal && res.Won(p) == (in.Projects[p].Selected == 1)
+		}
+		if equal {
+			same++
+		} else {
+			t.Logf("%s (%s): other projects than the official ones", filepath.Base(f), rule)
+		}
+	}
+	t.Logf("%d of %d as officially", same, compared)
+	if compared == 0 || same*10 < compared*7 {
+		t.Errorf("only %d of %d as officially funded", same, compared)
 	}
 }
