@@ -1,0 +1,347 @@
+package newsletter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/mail"
+	"codeberg.org/arengo/arengo/internal/testkit"
+)
+
+func TestLetterIsCommittedAsAttemptedBeforeItIsHandedOver(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.subscriber("a@example.org", Immediate)
+		w.subscriber("b@example.org", Immediate)
+		w.post.before = func(mail.Letter) {
+			// Another connection sees what is committed.
+			if got := w.outcomes(); !strings.HasPrefix(got, "attempting 1") {
+				t.Errorf("while a letter is handed over: %s", got)
+			}
+		}
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		if got := w.outcomes(); got != "sent 2" {
+			t.Error(got)
+		}
+	})
+}
+
+// died ends a worker as SIGKILL does: nothing after it is written.
+type died struct{}
+
+func TestCrashLeavesOneLetterUnconfirmedAndNoneTwice(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		for _, arrived := range []bool{false, true} {
+			w := newTown(t, testkit.Open(t, testkit.Address(t, d.Engine)))
+			for n := range 5 {
+				w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+			}
+			handed := 0
+			w.post.answer = func(l mail.Letter) (mail.Result, bool) {
+				if handed++; handed == 3 {
+					if arrived {
+						w.post.letters = append(w.post.letters, l)
+					}
+					panic(died{})
+				}
+				return mail.Result{}, false
+			}
+			w.hand("comune", "k1", "Avviso")
+			func() {
+				defer func() {
+					if _, ok := recover().(died); !ok {
+						t.Fatal("the worker did not die")
+					}
+				}()
+				w.work()
+			}()
+			if got := w.outcomes(); got != "attempting 1, sent 2, waiting 2" {
+				t.Fatal(got)
+			}
+			w.work() // the lease of the dead worker still runs
+			if got := w.outcomes(); got != "attempting 1, sent 2, waiting 2" {
+				t.Fatal(got)
+			}
+			w.clock.advance(w.list.lease + time.Second)
+			w.work()
+			if got := w.outcomes(); got != "sent 4, unconfirmed 1" {
+				t.Fatal(got)
+			}
+			w.clock.advance(48 * time.Hour)
+			w.work()
+			for n := range 5 {
+				if got := len(w.post.to(fmt.Sprintf("a%d@example.org", n))); got > 1 {
+					t.Errorf("reader %d received %d letters", n, got)
+				}
+			}
+			if got, want := w.post.count(), map[bool]int{false: 4, true: 5}[arrived]; got != want {
+				t.Errorf("%d letters arrived, want %d", got, want)
+			}
+		}
+	})
+}
+
+func TestSlowWorkerThatWasThoughtDeadSendsNothingTwice(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		for n := range 4 {
+			w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+		}
+		slept := false
+		w.post.before = func(mail.Letter) {
+			if slept {
+				return
+			}
+			slept = true
+			// While the first worker sleeps over its first letter, its lease ends and
+			// another one does all the rest.
+			w.clock.advance(w.list.lease + time.Second)
+			w.work()
+			if got := w.outcomes(); got != "sent 3, unconfirmed 1" {
+				t.Errorf("after the second worker: %s", got)
+			}
+		}
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		if got := w.outcomes(); got != "sent 4" {
+			t.Error(got)
+		}
+		if n := w.post.count(); n != 4 {
+			t.Errorf("%d letters", n)
+		}
+	})
+}
+
+func answering(code int, enhanced string, o mail.Outcome) func(mail.Letter) (mail.Result, bool) {
+	return func(l mail.Letter) (mail.Result, bool) {
+		return mail.Result{Outcome: o, Code: code, Enhanced: enhanced, Err: errors.New("no: " + l.To.Addr)}, strings.HasPrefix(l.To.Addr, "bad")
+	}
+}
+
+func TestUnknownAddressStopsAtOnceAndOtherRefusalsAfterFive(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.subscriber("bad@example.org", Immediate)
+		w.subscriber("good@example.org", Immediate)
+		w.post.answer = answering(550, "5.1.1", mail.Refused)
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		if u, _ := w.find("bad@example.org"); u.State != Stopped {
+			t.Errorf("an unknown mailbox is %s", u.State)
+		}
+		if got := w.outcomes(); got != "refused 1, sent 1" {
+			t.Error(got)
+		}
+		w.subscriber("bad2@example.org", Immediate)
+		w.post.answer = answering(552, "5.2.2", mail.Refused)
+		for n := range 6 {
+			u, _ := w.find("bad2@example.org")
+			if want := map[bool]State{true: Active, false: Paused}[n < maxSoft]; u.State != want {
+				t.Errorf("after %d refusals of a full mailbox: %s", n, u.State)
+			}
+			w.hand("comune", fmt.Sprint("soft", n), "Avviso")
+			w.work()
+		}
+		// Whoever chooses again, from an old letter, is written to again.
+		u, _ := w.find("bad2@example.org")
+		w.do("POST", "/newsletter/gestisci/"+w.list.token(w.i.ID, u.ID), "cadence=immediate")
+		if u, _ := w.find("bad2@example.org"); u.State != Active || u.SoftBounces != 0 {
+			t.Errorf("%+v", u)
+		}
+	})
+}
+
+func TestDeferredLetterIsTriedLaterAndGivenUpAtLast(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.subscriber("bad@example.org", Immediate)
+		tries := 0
+		w.post.answer = func(l mail.Letter) (mail.Result, bool) {
+			tries++
+			return mail.Result{Outcome: mail.Deferred, Code: 451, Enhanced: "4.7.1"}, true
+		}
+		w.hand("comune", "k1", "Avviso")
+		for range 20 {
+			w.work()
+			w.work() // nothing is due in between
+			w.clock.advance(2 * 24 * time.Hour)
+		}
+		if tries != maxAttempts || w.outcomes() != "refused 1" {
+			t.Errorf("%d attempts, %s", tries, w.outcomes())
+		}
+		if u, _ := w.find("bad@example.org"); u.SoftBounces != 1 || u.State != Active {
+			t.Errorf("%+v", u)
+		}
+	})
+}
+
+func TestUnknownOutcomeIsShownAndNeverRepeatedByItself(t *testing.T) {
+	w := open(t)
+	w.subscriber("bad@example.org", Immediate)
+	w.post.answer = answering(0, "", mail.Unknown)
+	w.hand("comune", "k1", "Avviso")
+	w.work()
+	w.clock.advance(72 * time.Hour)
+	w.work()
+	if got := w.outcomes(); got != "unconfirmed 1" {
+		t.Fatal(got)
+	}
+	w.staff()
+	page := w.do("GET", desk, "").Body.String()
+	if !strings.Contains(page, "senza conferma: 1") {
+		t.Errorf("the desk does not show it:\n%s", page)
+	}
+	id := w.issueID()
+	if ask := w.do("GET", desk+"/invii/"+id+"/riprova", ""); !strings.Contains(ask.Body.String(), "li riceverà due volte") {
+		t.Errorf("no question: %s", ask.Body)
+	}
+	w.post.answer = nil
+	if rec := w.do("POST", desk+"/invii/"+id+"/riprova", "which=unconfirmed"); rec.Code != http.StatusSeeOther {
+		t.Fatalf("%d %.3000s", rec.Code, main(rec.Body.String()))
+	}
+	w.work()
+	if got := w.outcomes(); got != "sent 1" {
+		t.Error(got)
+	}
+}
+
+func (w *town) issueID() (id string) {
+	w.Helper()
+	w.must(w.db.Read(context.Background(), func(tx *db.Tx) error {
+		return tx.QueryRow(context.Background(), `SELECT id FROM issue WHERE kind = 'message' ORDER BY created_at DESC LIMIT 1`).Scan(&id)
+	}))
+	return id
+}
+
+func TestMailServerThatIsDownCostsNoLetterAndBlamesNobody(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		for n := range 3 {
+			w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+		}
+		tries := 0
+		w.post.answer = func(mail.Letter) (mail.Result, bool) {
+			tries++
+			return mail.Result{Outcome: mail.Deferred, Ours: true, Err: errors.New("connection refused")}, true
+		}
+		w.hand("comune", "k1", "Avviso")
+		for range 10 {
+			w.work()
+			w.clock.advance(serverDown + time.Second)
+		}
+		if tries != 10 || w.outcomes() != "waiting 3" {
+			t.Errorf("%d tries, %s", tries, w.outcomes())
+		}
+		w.post.answer = nil
+		w.work()
+		if got := w.outcomes(); got != "sent 3" {
+			t.Error(got)
+		}
+	})
+}
+
+func TestStormOfDeferralsPausesTheSending(t *testing.T) {
+	w := open(t)
+	for n := range 100 {
+		w.subscriber(fmt.Sprintf("bad%d@example.org", n), Immediate)
+	}
+	tries := 0
+	w.post.answer = func(mail.Letter) (mail.Result, bool) {
+		tries++
+		return mail.Result{Outcome: mail.Deferred, Code: 421, Enhanced: "4.7.0"}, true
+	}
+	w.hand("comune", "k1", "Avviso")
+	w.work()
+	w.clock.advance(24 * time.Hour)
+	w.work()
+	if tries != storm {
+		t.Errorf("%d letters were tried in a storm, want %d", tries, storm)
+	}
+	w.staff()
+	if page := w.do("GET", desk, "").Body.String(); !strings.Contains(page, "rimandando la maggior parte") || !strings.Contains(page, "/riprendi") {
+		t.Errorf("the desk does not say why:\n%s", page)
+	}
+	w.post.answer = nil
+	if rec := w.do("POST", desk+"/invii/"+w.issueID()+"/riprendi", ""); rec.Code != http.StatusSeeOther {
+		t.Fatal(rec.Code)
+	}
+	w.work()
+	if got := w.outcomes(); got != "sent 100" {
+		t.Error(got)
+	}
+}
+
+func TestOnlyTheRefusedAreTriedAgainWhenAPersonSaysSo(t *testing.T) {
+	w := open(t)
+	w.subscriber("bad@example.org", Immediate)
+	w.subscriber("good@example.org", Immediate)
+	w.post.answer = answering(554, "5.7.1", mail.Refused)
+	w.hand("comune", "k1", "Avviso")
+	w.work()
+	w.post.answer = nil
+	w.staff()
+	if rec := w.do("POST", desk+"/invii/"+w.issueID()+"/riprova", "which=refused"); rec.Code != http.StatusSeeOther {
+		t.Fatalf("%d %.3000s", rec.Code, main(rec.Body.String()))
+	}
+	w.work()
+	if a, b := len(w.post.to("bad@example.org")), len(w.post.to("good@example.org")); a != 1 || b != 1 {
+		t.Errorf("%d and %d letters, want one each", a, b)
+	}
+}
+
+func TestWithdrawnMessageStopsTheLettersThatWait(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		for n := range 5 {
+			w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+		}
+		r := w.hand("comune", "k1", "Avviso")
+		n := 0
+		w.post.before = func(mail.Letter) {
+			if n++; n == 2 {
+				w.must(w.list.Cancel(context.Background(), w.channels["comune"], r.ID))
+			}
+		}
+		w.work()
+		if got := w.outcomes(); got != "cancelled 3, sent 2" {
+			t.Error(got)
+		}
+		w.must(w.list.Cancel(context.Background(), w.channels["comune"], r.ID))
+		w.must(w.list.Cancel(context.Background(), w.channels["comune"], "never"))
+	})
+}
+
+func TestReturnedLetterIsCounted(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.subscriber("a@example.org", Immediate)
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		report := func(id string) string {
+			return strings.ReplaceAll("From: MAILER-DAEMON@example.org\nTo: bounces@cesate.example\nSubject: Undelivered\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"+
+				"--b\nContent-Type: text/plain\n\nSorry.\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 5.1.1\n\n"+
+				"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <"+id+">\nSubject: Avviso\n\n--b--\n", "\n", "\r\n")
+		}
+		for text, want := range map[string]int{report("forged@cesate.example"): 0, "Subject: Sono in ferie\r\n\r\nTorno lunedì.\r\n": 0} {
+			if n, err := w.list.ReceiveBounce(t.Context(), strings.NewReader(text)); err != nil || n != want {
+				t.Errorf("%d counted, %v", n, err)
+			}
+		}
+		if u, _ := w.find("a@example.org"); u.State != Active {
+			t.Fatal("a forged report stopped somebody's letters")
+		}
+		if n, err := w.list.ReceiveBounce(t.Context(), strings.NewReader(report(w.post.letters[0].MessageID))); err != nil || n != 1 {
+			t.Fatalf("%d counted, %v", n, err)
+		}
+		if u, _ := w.find("a@example.org"); u.State != Stopped || w.outcomes() != "refused 1" {
+			t.Errorf("%s, %s", u.State, w.outcomes())
+		}
+	})
+}
