@@ -14,6 +14,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
 const boardURL = "/redazione/consegne"
@@ -171,6 +172,21 @@ func TestFreezeStopsAndIsLiftedOneByOne(t *testing.T) {
 		}
 	}
 	shows(t, w.do("duty", http.MethodPost, page+"/togli", nil), http.StatusUnprocessableEntity, "non sono sospese")
+}
+
+func TestPagesSayTheSameOnBothDatabases(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTownOn(t, d)
+		w.fill()
+		shows(t, w.do("administrator", http.MethodGet, calendarURL, nil), http.StatusOK, "Il mercato si sposta", "Nuovi libri sugli scaffali")
+		shows(t, w.do("administrator", http.MethodGet, boardURL, nil), http.StatusOK, "Rifiutata", "Esito ignoto")
+		w.clock.set(tenOfMonday().Add(time.Hour))
+		shows(t, w.do("administrator", http.MethodGet, boardURL+"?stato=late&canale="+w.channels[0].ID, nil), http.StatusOK, "In ritardo")
+		shows(t, w.do("administrator", http.MethodGet, "/redazione/coda", nil), http.StatusOK, "martedì", "09:00", "Letture ad alta voce")
+		shows(t, w.do("administrator", http.MethodGet, "/redazione/canali", nil), http.StatusOK, "Collegato", "una consegna da fare")
+		w.goes("duty", w.do("duty", http.MethodPost, "/redazione/blocco", url.Values{"reason": {"Lutto"}}), "/redazione/blocco")
+		shows(t, w.goes("duty", w.do("duty", http.MethodPost, "/redazione/blocco/togli", nil), "/redazione/blocco"), http.StatusOK, "Sospensioni passate")
+	})
 }
 
 // TestPagesCostAFixedNumberOfQueries: a page costs the same with one message as

@@ -90,3 +90,21 @@ func (w *town) addTask(id, messageID, deliveryID string) {
 		SELECT institution_id, $2, 'withdraw', $3, id, channel_id, 'https://t.me/cesate/7', created_at FROM delivery WHERE institution_id = $1 AND id = $4`,
 		w.inst.ID, id, messageID, deliveryID)
 }
+
+func TestPagesAreValidHTML(t *testing.T) {
+	w := newTown(t)
+	m := w.fill()
+	pages := map[string]string{}
+	for name, path := range map[string]string{
+		"calendario": "/redazione/calendario", "mese": "/redazione/calendario?vista=mese", "sposta": "/redazione/calendario/" + m.ID + "/sposta", "coda": "/redazione/coda",
+		"consegne": "/redazione/consegne", "compiti": "/redazione/compiti", "blocco": "/redazione/blocco", "canali": "/redazione/canali",
+		"canale": "/redazione/canali/" + w.channels[0].ID, "nuovo": "/redazione/canali/nuovo?piattaforma=mastodon&profilo=" + w.library.ID,
+	} {
+		rec := w.do("administrator", http.MethodGet, path, nil)
+		shows(t, rec, http.StatusOK)
+		pages[name] = rec.Body.String()
+	}
+	w.goes("duty", w.do("duty", http.MethodPost, "/redazione/blocco", url.Values{"reason": {"Lutto"}}), "/redazione/blocco")
+	pages["bloccato"] = w.do("duty", http.MethodGet, "/redazione/blocco", nil).Body.String()
+	testkit.ValidHTML(t, pages)
+}

@@ -76,9 +76,11 @@ type town struct {
 // tenOfMonday is Monday 4 May 2026, 10:00 in Rome.
 func tenOfMonday() time.Time { return time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC) }
 
-func newTown(t testing.TB) *town {
+func newTown(t testing.TB) *town { t.Helper(); return newTownOn(t, testkit.SQLite(t)) }
+
+func newTownOn(t testing.TB, d *db.DB) *town {
 	t.Helper()
-	w := &town{t: t, db: testkit.SQLite(t), clock: &clock{at: tenOfMonday()}, box: secret.Fresh(), people: map[string]people.Person{}, address: "http://example.com"}
+	w := &town{t: t, db: d, clock: &clock{at: tenOfMonday()}, box: secret.Fresh(), people: map[string]people.Person{}, address: "http://example.com"}
 	store, err := blob.NewDisk(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +305,7 @@ func (w *town) becomes(d publishing.Delivery, state publishing.DeliveryState, cl
 	if state == publishing.Delivered {
 		out = db.At(w.clock.now())
 	}
-	w.write(`UPDATE delivery SET state = $3, error_class = $4, error_code = $5, remote_url = $6, out_at = $7, out_rev = CASE WHEN $7 > 0 THEN rev ELSE 0 END
+	w.write(`UPDATE delivery SET state = $3, error_class = $4, error_code = $5, remote_url = $6, out_at = $7, out_rev = CASE WHEN CAST($7 AS BIGINT) > 0 THEN rev ELSE 0 END
 		WHERE institution_id = $1 AND id = $2`, w.inst.ID, d.ID, string(state), string(class), code, url, out)
 }
 
