@@ -51,7 +51,7 @@ func runTally(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	// garbage less often halves the time of a large file. The limit keeps the
 	// memory bounded all the same.
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(360 << 20))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(700 << 20))
 	c := &tallyCommand{tallyFlags: f, stdin: stdin, out: stdout, err: stderr}
 	code := exitOK
 	for _, name := range f.files {
