@@ -132,6 +132,8 @@ function dragging(calendar) {
         moving = true;
         item.setPointerCapture(event.pointerId);
         item.classList.add('ar-cal-dragged');
+        // A region that holds the focus is not refreshed under the hand.
+        item.querySelector('.ar-cal-move').focus({ preventScroll: true });
       }
       item.style.transform = `translate(${at.clientX - start.x}px, ${at.clientY - start.y}px)`;
       const under = document.elementFromPoint(at.clientX, at.clientY);
