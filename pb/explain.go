@@ -114,6 +114,7 @@ func (r *Result) explainShares(won []bool) {
 	best := make([]float64, len(won))  // largest cost at which it would have won
 	extra := make([]float64, len(won)) // fewest extra votes
 	lost := make([]bool, len(won))
+	settled := make([]bool, len(won))
 	for p := range extra {
 		extra[p] = infinity
 	}
@@ -125,9 +126,15 @@ func (r *Result) explainShares(won []bool) {
 				continue
 			}
 			cost := float64(r.Instance.Projects[p].Cost)
+			if settled[p] && bought {
+				continue
+			}
 			have := run.have(p)
 			if bought && have <= best[p] && (cost-have)/run.e >= extra[p] && (lost[p] || have >= cost) {
-				continue // the most it could be offered now changes nothing
+				// The most it could be offered now changes nothing; once it is lost,
+				// nothing will, since money only shrinks.
+				settled[p] = lost[p]
+				continue
 			}
 			at, give := run.offer(p, b, bought, have)
 			if n := math.Round(have); !bought && math.Abs(have-n) <= 1e-9*n {

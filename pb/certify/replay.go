@@ -90,7 +90,7 @@ func Replay(e *Election, endowment *big.Rat, purchases []Purchase, extra []int) 
 		if done[p] || e.Open != nil && !e.Open(p) || l.sup.off[p] == l.sup.off[p+1] {
 			continue
 		}
-		switch c, _ := l.gives(p, nil, 1); {
+		switch c, _ := l.gives(p, nil, 0, 1); {
 		case c > 0:
 			priceable = fails(p, "the supporters of %s, which was not funded, have more left than it costs", e.IDs[p])
 			return priceable, priceable
@@ -230,18 +230,20 @@ func (l *ledger) pay(buy Purchase, rate *big.Int) Verdict {
 // or the same and a better place in the tie-break.
 func (l *ledger) cheapest(buy Purchase, rate *big.Int, done []bool) Verdict {
 	e := l.e
+	about := l.aboutOf(rate, 1)
 	for p := range e.Costs {
 		if p == buy.Project || done[p] || e.Open != nil && !e.Open(p) || l.sup.off[p] == l.sup.off[p+1] {
 			continue
 		}
 		// At the same price for a unit of utility, what would they give for p?
-		at, den := rate, int64(1)
+		at, due, den := rate, about, int64(1)
 		if e.ByCost {
 			at, den = new(big.Int).Mul(rate, big.NewInt(e.Costs[p])), e.Costs[buy.Project]
+			due = about * float64(e.Costs[p]) / float64(den)
 		}
 		// If the supporters can just pay but nobody in full, a lower price would
 		// do as well.
-		switch c, full := l.gives(p, at, den); {
+		switch c, full := l.gives(p, at, due, den); {
 		case c > 0, c == 0 && !full:
 			return fails(p, "%s was cheaper for its supporters than %s when that was bought", e.IDs[p], e.IDs[buy.Project])
 		case c == 0 && e.Before != nil && e.Before(p, buy.Project):
@@ -255,11 +257,8 @@ func (l *ledger) cheapest(buy Purchase, rate *big.Int, done []bool) Verdict {
 // it has if at is nil), with the cost: first with floats and a margin that
 // covers their rounding, then, if that does not decide, with whole numbers. In
 // the second case it also says whether anybody can pay in full.
-func (l *ledger) gives(p int, at *big.Int, den int64) (c int, full bool) {
-	due := 0.0
-	if at != nil {
-		due = l.aboutOf(at, den)
-	}
+// due is at/den in smallest units, within a few units in the last place.
+func (l *ledger) gives(p int, at *big.Int, due float64, den int64) (c int, full bool) {
 	cost := float64(l.e.Costs[p])
 	lo, hi := l.sup.off[p], l.sup.off[p+1]
 	rounding := 0x1p-51 * float64(hi-lo+8)
