@@ -95,6 +95,17 @@ type recipient struct{ id, state string }
 // recipients reads the ledger of letters, beside the servers that write it.
 func (c *crash) recipients() (rows []recipient) {
 	c.t.Helper()
+	c.query(func(tx *db.Tx) (err error) {
+		rows, err = db.All(c.t.Context(), tx, func(s db.Scanner) (r recipient, err error) { err = s.Scan(&r.id, &r.state); return r, err },
+			`SELECT message_id, state FROM recipient`)
+		return err
+	})
+	return rows
+}
+
+// query reads the database beside the servers.
+func (c *crash) query(do func(*db.Tx) error) {
+	c.t.Helper()
 	where := c.database
 	if where == "" {
 		where = filepath.Join(c.data, "arengo.db")
@@ -105,15 +116,9 @@ func (c *crash) recipients() (rows []recipient) {
 		c.t.Fatal(err)
 	}
 	defer d.Close()
-	err = d.Read(ctx, func(tx *db.Tx) (err error) {
-		rows, err = db.All(ctx, tx, func(s db.Scanner) (r recipient, err error) { err = s.Scan(&r.id, &r.state); return r, err },
-			`SELECT message_id, state FROM recipient`)
-		return err
-	})
-	if err != nil {
+	if err := d.Read(ctx, do); err != nil {
 		c.t.Fatal(err)
 	}
-	return rows
 }
 
 // judgeMail compares the recipients' ledger with what the sink has: each letter

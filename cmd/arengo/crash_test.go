@@ -418,6 +418,11 @@ type delivered struct {
 // calm ends the trouble and waits until nothing is on its way.
 func (c *crash) calm() {
 	c.trouble(false)
+	defer func() {
+		if c.t.Failed() {
+			c.explain()
+		}
+	}()
 	c.await("all deliveries to settle", 4*time.Minute, func() bool {
 		<-time.After(time.Second)
 		var open int
@@ -487,10 +492,32 @@ func (c *crash) judge(ids []string) {
 	c.judgeMail()
 	c.t.Logf("ended: %v", states)
 	if c.t.Failed() {
-		for _, n := range c.nodes {
-			text, _ := os.ReadFile(n.log.Name())
-			c.t.Logf("log of %s:\n%s", n.listen, tail(text, 6000))
-		}
+		c.explain()
+	}
+}
+
+// explain logs what is needed to understand a failed run: what is open, what the
+// queue holds, what the servers said.
+func (c *crash) explain() {
+	for _, q := range []string{
+		`SELECT state || ' ' || error_code || ' lease until ' || CAST(lease_until - $1 AS TEXT) || ' next ' || CAST(next_at - $1 AS TEXT) || ' attempts ' || CAST(attempts AS TEXT), count(*)
+			FROM delivery WHERE state IN ('waiting', 'attempting') GROUP BY 1`,
+		`SELECT kind || ' ' || CAST(state AS TEXT) || CASE WHEN $1 > 0 THEN '' ELSE '' END, count(*) FROM river_job GROUP BY 1`,
+	} {
+		c.query(func(tx *db.Tx) error {
+			rows, err := db.All(c.t.Context(), tx, func(s db.Scanner) (line string, err error) {
+				var what string
+				var n int
+				err = s.Scan(&what, &n)
+				return fmt.Sprintf("%6d %s", n, what), err
+			}, q, db.At(time.Now()))
+			c.t.Logf("%s\n%v", strings.Join(rows, "\n"), err)
+			return nil
+		})
+	}
+	for _, n := range c.nodes {
+		text, _ := os.ReadFile(n.log.Name())
+		c.t.Logf("log of %s:\n%s", n.listen, tail(text, 6000))
 	}
 }
 

@@ -89,7 +89,7 @@ func (s *Switchboard) Reserve(ctx context.Context, c Channel) (at time.Time, err
 	var tat int64
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
 		return tx.QueryRow(ctx, `
-			INSERT INTO pace (institution_id, channel_id, what, tat) VALUES ($1, $2, 'post', $3 + $4)
+			INSERT INTO pace (institution_id, channel_id, what, tat) VALUES ($1, $2, 'post', CAST($3 AS BIGINT) + CAST($4 AS BIGINT))
 			ON CONFLICT (institution_id, channel_id, what) DO UPDATE SET tat = (CASE WHEN pace.tat > $3 THEN pace.tat ELSE $3 END) + $4
 			RETURNING tat`, c.InstitutionID, c.ID, db.At(now), gap.Microseconds()).Scan(&tat)
 	})
