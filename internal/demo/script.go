@@ -122,26 +122,42 @@ var mark = regexp.MustCompile(`\{([a-z]+|[+-]?\d+)\}`)
 // dated puts the days into a text: {+3} is three days after it goes out,
 // {evento} the event's day and hour, {mese} the month of the day before.
 func (e entry) dated(text string, at time.Time) string {
-	return mark.ReplaceAllStringFunc(text, func(m string) string {
-		m = strings.Trim(m, "{}")
-		switch {
-		case m == "evento" && e.Event != nil:
-			day, err := time.Parse(publishing.WallForm, e.Event.when(at).Start)
-			if err != nil {
-				return m
-			}
-			return italian(day) + " alle " + strings.TrimPrefix(day.Format("15:04"), "0")
-		case m == "mese":
-			return months[at.AddDate(0, 0, -1).Month()-1]
-		case m == "link": // is filled in by the desk
-			return "{link}"
+	var b strings.Builder
+	last := 0
+	for _, m := range mark.FindAllStringIndex(text, -1) {
+		b.WriteString(text[last:m[0]])
+		word := e.word(text[m[0]+1:m[1]-1], at)
+		if opens(text[:m[0]]) {
+			word = strings.ToUpper(word[:1]) + word[1:]
 		}
-		n, err := strconv.Atoi(m)
+		b.WriteString(word)
+		last = m[1]
+	}
+	return b.String() + text[last:]
+}
+
+// opens reports whether what follows a text begins a sentence.
+func opens(before string) bool {
+	before = strings.TrimRight(before, "*")
+	return before == "" || strings.HasSuffix(before, "\n") || strings.HasSuffix(before, ". ")
+}
+
+func (e entry) word(m string, at time.Time) string {
+	switch {
+	case m == "evento" && e.Event != nil:
+		day, err := time.Parse(publishing.WallForm, e.Event.when(at).Start)
 		if err != nil {
 			return m
 		}
-		return italian(at.AddDate(0, 0, n))
-	})
+		return italian(day) + " alle " + strings.TrimPrefix(day.Format("15:04"), "0")
+	case m == "mese":
+		return months[at.AddDate(0, 0, -1).Month()-1]
+	}
+	n, err := strconv.Atoi(m)
+	if err != nil {
+		return "{" + m + "}" // the desk's own: {link}
+	}
+	return italian(at.AddDate(0, 0, n))
 }
 
 var (
