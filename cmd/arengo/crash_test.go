@@ -396,6 +396,8 @@ func (c *crash) storm(kills int) {
 		for _, id := range ids {
 			c.call(http.MethodPost, "/messages/"+id+"/submit", map[string]any{}, nil)
 			c.call(http.MethodPost, "/messages/"+id+"/publish", map[string]any{}, nil)
+			// Spread over the whole storm, so that every kill finds work in hand.
+			<-time.After(time.Duration(kills) * 1100 * time.Millisecond / crashMessages)
 		}
 	})
 	for range kills {

@@ -41,6 +41,7 @@ func commands() []command {
 		{"institution", "create --name NAME [--slug SLUG] [--host HOST]… [--profile NAME]…", asCode(runInstitution)},
 		{"user", "create --email ADDRESS --name NAME --role ROLE… [--institution SLUG]: password on standard input, or a set-up link without one", asCode(runUser)},
 		{"token", "create --name NAME --role ROLE… [--institution SLUG]: prints an API token, once", asCode(runToken)},
+		{"bounce", "read a letter that came back from standard input: for the mail server's pipe", asCode(runBounce)},
 		{"tally", "count a participatory budget: FILE.pb… (arengo tally --help)", runTally},
 		{"verify", "check a published result: RESULT.json FILE.pb", runVerify},
 		{"version", "print the version", asCode(runVersion)},

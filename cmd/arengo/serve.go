@@ -16,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/secret"
 )
 
@@ -144,6 +145,21 @@ func runRestore(ctx context.Context, in input) error {
 	}
 	_, err = fmt.Fprintln(in.stdout, "restored. Everything that was scheduled is frozen: look at it and lift the freeze at /redazione/blocco.")
 	return err
+}
+
+// runBounce counts a letter that came back (RFC 3464). A mail server hands it
+// over: letters@example.org: "|arengo bounce --data /var/lib/arengo".
+func runBounce(ctx context.Context, in input) error {
+	return withDB(ctx, in, func(_ config.Config, d *db.DB, rest []string) error {
+		if err := only(rest, 0); err != nil {
+			return err
+		}
+		n, err := newsletter.ReceiveBounce(ctx, d, in.stdin, time.Now())
+		if err == nil {
+			_, err = fmt.Fprintf(in.stdout, "%d letters counted as not delivered\n", n)
+		}
+		return err
+	})
 }
 
 // runDoctor looks at an installation as an administrator would, and says what to

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/mail"
@@ -15,7 +16,7 @@ import (
 // anybody but its reader, so nobody can stop the letters of somebody else by
 // writing one. Letters that are no report, or about none of ours, change
 // nothing; n is how many were counted.
-func (l *List) ReceiveBounce(ctx context.Context, letter io.Reader) (n int, err error) {
+func ReceiveBounce(ctx context.Context, d *db.DB, letter io.Reader, now time.Time) (n int, err error) {
 	all, err := mail.ParseBounce(letter)
 	if errors.Is(err, mail.ErrNoReport) {
 		return 0, nil
@@ -23,8 +24,7 @@ func (l *List) ReceiveBounce(ctx context.Context, letter io.Reader) (n int, err 
 	if err != nil {
 		return 0, err
 	}
-	now := l.clock()
-	err = l.db.InTx(ctx, func(tx *db.Tx) error {
+	err = d.InTx(ctx, func(tx *db.Tx) error {
 		n = 0
 		for _, b := range all {
 			if b.Action != "failed" || b.MessageID == "" {

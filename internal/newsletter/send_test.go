@@ -330,14 +330,14 @@ func TestReturnedLetterIsCounted(t *testing.T) {
 				"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <"+id+">\nSubject: Avviso\n\n--b--\n", "\n", "\r\n")
 		}
 		for text, want := range map[string]int{report("forged@cesate.example"): 0, "Subject: Sono in ferie\r\n\r\nTorno lunedì.\r\n": 0} {
-			if n, err := w.list.ReceiveBounce(t.Context(), strings.NewReader(text)); err != nil || n != want {
+			if n, err := ReceiveBounce(t.Context(), d, strings.NewReader(text), w.clock.now()); err != nil || n != want {
 				t.Errorf("%d counted, %v", n, err)
 			}
 		}
 		if u, _ := w.find("a@example.org"); u.State != Active {
 			t.Fatal("a forged report stopped somebody's letters")
 		}
-		if n, err := w.list.ReceiveBounce(t.Context(), strings.NewReader(report(w.post.letters[0].MessageID))); err != nil || n != 1 {
+		if n, err := ReceiveBounce(t.Context(), d, strings.NewReader(report(w.post.letters[0].MessageID)), w.clock.now()); err != nil || n != 1 {
 			t.Fatalf("%d counted, %v", n, err)
 		}
 		if u, _ := w.find("a@example.org"); u.State != Stopped || w.outcomes() != "refused 1" {
