@@ -183,8 +183,9 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 	nowhere := k.Handler(func(http.ResponseWriter, *http.Request) error { return fault.Missing("fault.not_found") }, WithoutSession())
 	missing := k.Handler(func(w http.ResponseWriter, r *http.Request) error { return unmatched(mux, w, r) }, WithoutSession())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// No address of ours has a control character, and PostgreSQL takes no NUL.
-		if strings.ContainsFunc(r.URL.Path, unicode.IsControl) {
+		// No page's address has a control character, and PostgreSQL takes no NUL. A
+		// program is told by the API which member is wrong.
+		if strings.ContainsFunc(r.URL.Path, unicode.IsControl) && !strings.HasPrefix(r.URL.Path, "/api/") {
 			nowhere.ServeHTTP(w, r)
 			return
 		}
