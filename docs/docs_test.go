@@ -1,0 +1,106 @@
+// Package docs_test holds the documents to the program: the table of settings
+// is what the program knows, and no link is dead.
+package docs_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/config"
+	"codeberg.org/arengo/arengo/internal/i18n"
+)
+
+const begin, end = "<!-- settings -->\n", "<!-- /settings -->"
+
+// table is the settings as a document shows them.
+func table(t *testing.T, lang string) string {
+	t.Helper()
+	bundle, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := bundle.For(lang, time.UTC)
+	head := map[string]string{"it": "| Nel file | Nell'ambiente | Se manca | |\n", "en": "| In the file | In the environment | Default | |\n"}
+	var b strings.Builder
+	b.WriteString(head[lang] + "|---|---|---|---|\n")
+	for _, s := range config.Describe() {
+		def := ""
+		if s.Default != "" {
+			def = "`" + s.Default + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", s.Name, s.Env, def, strings.ReplaceAll(p.T(s.Meaning), "|", "\\|"))
+	}
+	return b.String()
+}
+
+// With ARENGO_TEST_UPDATE set the tables are written anew.
+func TestTablesOfSettingsAreThoseOfTheProgram(t *testing.T) {
+	for file, lang := range map[string]string{"it/amministratore.md": "it", "en/administrator.md": "en"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, rest, ok := strings.Cut(string(text), begin)
+		now, after, ok2 := strings.Cut(rest, end)
+		if !ok || !ok2 {
+			t.Fatalf("%s has no table of settings", file)
+		}
+		want := table(t, lang)
+		if now == want {
+			continue
+		}
+		if os.Getenv("ARENGO_TEST_UPDATE") == "" {
+			t.Errorf("%s: the table of settings is old; run ARENGO_TEST_UPDATE=1 go test ./docs", file)
+			continue
+		}
+		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+func TestDocumentsHaveNoDeadLink(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"../*.md", "*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && filepath.Dir(path) != "." && strings.HasSuffix(path, ".md") {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 12 {
+		t.Fatalf("only %d documents", len(files))
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			target, _, _ := strings.Cut(m[1], "#")
+			if target == "" || strings.Contains(target, ":") || strings.HasPrefix(target, "<") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+				t.Errorf("%s: %s leads nowhere", file, m[1])
+			}
+		}
+	}
+}
