@@ -170,7 +170,7 @@ func (d *Desk) decide(ctx context.Context, tx *db.Tx, m Message, v Verdict, now 
 		if err := d.enqueueSendOut(ctx, tx, m.InstitutionID, m.ID); err != nil {
 			return err
 		}
-	case passed:
+	case passed && m.Held == "":
 		m.Held = HeldFreeze
 	default:
 		return nil
