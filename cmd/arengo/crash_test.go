@@ -103,7 +103,7 @@ func crashRun(t *testing.T, data, database string, nodes int) {
 	c.judge(ids)
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
