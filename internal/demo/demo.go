@@ -71,10 +71,14 @@ func open(o Options, address string) (t *town, stop func(), err error) {
 			Now: t.clock.now, BaseURL: t.squareURL, File: filepath.Join(o.Config.Data, "piazza.json"), Zone: rome, Followers: true,
 		})
 	}
+	var sent *letters
+	if err == nil {
+		sent, err = newLetters(filepath.Join(o.Config.Data, "outbox", "new"), rome)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, l.Close())
 	}
-	t.faults = &faults{next: t.square.Handler()}
+	t.faults = &faults{next: sent.around(t.square.Handler())}
 	server := &http.Server{Handler: t.faults, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)}
 	go server.Serve(l)
 	return t, func() { server.Close() }, nil
@@ -114,10 +118,10 @@ Arengo · Comune di Cesate (inventato / invented)
   Sito pubblico / public site      %s
   Redazione / the desk             %s/redazione
   Piazza simulata / the square     %s
-  Lettere inviate / letters sent   %s
+  Lettere inviate / letters sent   %s/lettere
 
   Persone, senza password / people, no password: %s/accesso
-`, base, base, t.squareURL, filepath.Join(t.config.Data, "outbox", "new"), base)
+`, base, base, t.squareURL, t.squareURL, base)
 	for _, s := range allStaff() {
 		fmt.Fprintf(out, "    %-18s %s\n", s.name, s.does)
 	}

@@ -175,13 +175,48 @@ func crawlAll(t *testing.T, w *town, a *app.App) {
 	if len(pages) < public+200 {
 		t.Errorf("the desk has only %d pages", len(pages)-public)
 	}
+	crawlLetters(t, w, pages)
 	t.Logf("%d pages, %d of them public", len(pages), public)
 	t.Run("valid HTML", func(t *testing.T) { testkit.ValidHTML(t, sample(pages)) })
 }
 
+// crawlLetters reads the letters as the visitor of the demo does.
+func crawlLetters(t *testing.T, w *town, keep map[string]string) {
+	t.Helper()
+	get := func(path string) string {
+		r, err := http.Get(w.squareURL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s %v", path, r.Status, err)
+		}
+		return string(body)
+	}
+	list := get("/lettere")
+	keep["letters"] = list
+	read := 0
+	for _, l := range links(t, list) {
+		if strings.HasPrefix(l, "/lettere/") {
+			keep["letter "+l] = get(l)
+			read++
+		}
+	}
+	if read != maxLetters {
+		t.Errorf("%d letters can be read", read)
+	}
+	r, err := http.Get(w.squareURL + "/lettere/..%2f..%2farengo.db")
+	if err != nil || r.StatusCode != http.StatusNotFound {
+		t.Fatalf("another file than a letter: %v %v", r, err)
+	}
+	r.Body.Close()
+}
+
 // sample is one page of each kind for each account: the checker is slow.
 func sample(pages map[string]string) map[string]string {
-	kind := regexp.MustCompile(`/[0-9a-f]{8}-[0-9a-f-]+|/m/[^/?]+|\?.*|/tag/[^/?]+`)
+	kind := regexp.MustCompile(`/[0-9a-f]{8}-[0-9a-f-]+|/m/[^/?]+|\?.*|/argomenti/[^/?]+|^letter /.*`)
 	out, seen := map[string]string{}, map[string]int{}
 	var names []string
 	for name := range pages {
