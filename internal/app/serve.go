@@ -84,8 +84,8 @@ func (a *App) notReady(ctx context.Context) string {
 	return ""
 }
 
-// metrics are for Prometheus: open to this machine, and to whoever holds the
-// configured token.
+// measured are the figures for Prometheus, for whoever holds the configured
+// token; without one there is no such page.
 func (a *App) measured() http.Handler {
 	next := promhttp.HandlerFor(newMetrics(a.DB, a.Clock), promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

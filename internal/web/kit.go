@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -183,9 +182,9 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 	nowhere := k.Handler(func(http.ResponseWriter, *http.Request) error { return fault.Missing("fault.not_found") }, WithoutSession())
 	missing := k.Handler(func(w http.ResponseWriter, r *http.Request) error { return unmatched(mux, w, r) }, WithoutSession())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// No page's address has a control character, and PostgreSQL takes no NUL. A
-		// program is told by the API which member is wrong.
-		if strings.ContainsFunc(r.URL.Path, unicode.IsControl) && !strings.HasPrefix(r.URL.Path, "/api/") {
+		// PostgreSQL takes no NUL in a text, so no page can be found by one. A program
+		// is told by the API which member is wrong.
+		if strings.ContainsRune(r.URL.Path, 0) && !strings.HasPrefix(r.URL.Path, "/api/") {
 			nowhere.ServeHTTP(w, r)
 			return
 		}
