@@ -20,7 +20,7 @@ type Config struct {
 	TrustedProxies []string // CIDR networks whose X-Forwarded-For is believed
 	MaxUploadMB    int      // of one file, in MiB
 	Demo           bool
-	MetricsToken   string // bearer token of /metrics; "" means only from this machine
+	MetricsToken   string // bearer token of /metrics; "" means that there is no such page
 	LogLevel       string // debug, info, warn or error
 
 	Lease        time.Duration // how long the work of a node that died is left alone; 0: the default of publishing
