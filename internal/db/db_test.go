@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -194,4 +195,38 @@ func TestNewerDatabaseIsRefusedUnchanged(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	})
+}
+
+func TestFullDiskIsSaidAndWhatWasStoredStays(t *testing.T) {
+	d := testkit.SQLite(t)
+	ctx := t.Context()
+	add := func(id string, size int) error {
+		return d.InTx(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `INSERT INTO person (id, email, name, created_at) VALUES ($1, $1, $2, 1)`, id, strings.Repeat("x", size))
+			return err
+		})
+	}
+	if err := add("before", 10); err != nil {
+		t.Fatal(err)
+	}
+	// A file that may not grow refuses like a disk that is full.
+	if err := d.InTx(ctx, func(tx *db.Tx) error {
+		var pages int
+		if err := tx.QueryRow(ctx, `PRAGMA page_count`).Scan(&pages); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, fmt.Sprintf(`PRAGMA max_page_count = %d`, pages+2)).Scan(&pages)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if e := fault.Of(add("large", 1<<20)); e.Kind != fault.Unavailable || e.Text.Key != "fault.disk_full" {
+		t.Fatalf("got %v", e)
+	}
+	var names int
+	if err := d.Read(ctx, func(tx *db.Tx) error { return tx.QueryRow(ctx, `SELECT count(*) FROM person`).Scan(&names) }); err != nil || names != 1 {
+		t.Fatalf("%d people, %v", names, err)
+	}
+	if err := add("small", 10); err != nil {
+		t.Fatalf("a small row still fits: %v", err)
+	}
 }
