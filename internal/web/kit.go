@@ -127,8 +127,19 @@ func (k *Kit) Now() time.Time { return k.now() }
 // choice of language.
 func (k *Kit) Mount(mux *http.ServeMux) {
 	mux.Handle("GET "+assets.Prefix, k.Assets)
+	mux.HandleFunc("GET /favicon.ico", k.favicon)
 	k.Handle(mux, "GET /tema/{color}", k.theme, WithoutSession())
 	k.Handle(mux, "POST /lingua", k.chooseLanguage, WithoutSession())
+}
+
+// favicon answers the browsers that ask for an icon before they have read which.
+func (k *Kit) favicon(w http.ResponseWriter, r *http.Request) {
+	icon, err := k.Assets.URL("icon.svg")
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	http.Redirect(w, r, icon, http.StatusFound)
 }
 
 // Handle registers a handler for a ServeMux pattern.
