@@ -41,15 +41,8 @@ export default function live(region) {
   };
   const source = stream(region.dataset.stream);
   source.addEventListener(region.dataset.event || 'message', soon);
-  // After a lost connection something may have been missed.
-  let lost = false;
-  source.addEventListener('error', () => {
-    lost = true;
-  });
-  source.addEventListener('open', () => {
-    if (lost) soon();
-    lost = false;
-  });
+  // Something may have happened before the stream was open, or while it was lost.
+  source.addEventListener('open', soon);
   region.addEventListener('focusout', () => {
     if (waiting) soon();
   });
