@@ -50,6 +50,9 @@ func TestMessageGoesFromDraftToSquareToWithdrawal(t *testing.T) {
 			t.Fatalf("the writer approved: %d", a.Status)
 		}
 		w.approver.JSON(http.MethodPost, path+"/approve", map[string]any{"hash": m.Field("hash")})
+		if a := w.writer.JSON(http.MethodPost, path+"/correct", map[string]any{}); a.Status != http.StatusConflict {
+			t.Fatalf("corrected what is not out: %d", a.Status)
+		}
 		if a := w.writer.JSON(http.MethodPost, path+"/publish", map[string]any{}); a.Field("state") != "out" {
 			t.Fatalf("publish: %d %s", a.Status, a.Raw)
 		}

@@ -307,6 +307,21 @@ func (d *Desk) PublishNow(ctx context.Context, institutionID, id, note string) (
 	})
 }
 
+// Correct publishes the approved correction of a message that is out, with the
+// note that citizens read. Fault: Conflict when it is not out.
+func (d *Desk) Correct(ctx context.Context, institutionID, id, note string) (m Message, err error) {
+	err = d.db.Read(ctx, func(tx *db.Tx) error {
+		if m, err = find(ctx, tx, institutionID, id); err == nil && !m.Live() {
+			return fault.Clash("message.state.not_live")
+		}
+		return err
+	})
+	if err != nil {
+		return m, err
+	}
+	return d.PublishNow(ctx, institutionID, id, note)
+}
+
 // Withdraw takes a message back from the site and from every copy. Before it is
 // out, it only ends the plan. The reason is shown where the page was.
 func (d *Desk) Withdraw(ctx context.Context, institutionID, id, reason string) (m Message, err error) {

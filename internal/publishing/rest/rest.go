@@ -216,7 +216,7 @@ func (r routes) acts(k *api.Kit) {
 		}})
 	register(k, act[remark]{"correct", "Publish an approved correction", "Edit and approve first. The copies that can be changed are changed.", people.Publish,
 		func(ctx context.Context, inst string, in remark) (publishing.Message, error) {
-			return r.Desk.PublishNow(ctx, inst, in.ID, in.Note)
+			return r.Desk.Correct(ctx, inst, in.ID, in.Note)
 		}})
 	register(k, act[reason]{"withdraw", "Withdraw", "From the site and from every copy.", people.Publish,
 		func(ctx context.Context, inst string, in reason) (publishing.Message, error) {
