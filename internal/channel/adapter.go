@@ -16,6 +16,12 @@ const (
 	Bluesky  Platform = "bluesky"
 	Telegram Platform = "telegram"
 	Email    Platform = "email" // the profile's subscribers
+
+	ActivityPub Platform = "activitypub" // the profile's own actor on the Fediverse
+	WebPush     Platform = "webpush"     // browsers that asked to be told
+	Mailbox     Platform = "mailbox"     // letters to the profile's address, and answers to them
+	OnSite      Platform = "site"        // comments on the institution's own site
+	Webmention  Platform = "webmention"  // pages elsewhere that link to ours
 )
 
 // Adapter speaks to one platform. It holds no state about deliveries: all it
@@ -143,6 +149,27 @@ type Post struct {
 	Media   []Media  // no more than the channel takes
 	Card    *Card    // link preview for platforms that do not make their own
 	Due     time.Time
+
+	To   *Reply // what it answers; nil for a message of our own
+	Rich *Rich  // the whole message; nil for an answer
+}
+
+// Rich is the whole message, for squares that carry more than a short text.
+type Rich struct {
+	Kind      string // publication.kind: what the message is on the site
+	Summary   string
+	HTML      string // the body, sanitised
+	Event     *Event
+	Published time.Time
+	Updated   time.Time // zero while never corrected
+}
+
+// Event is when and where something takes place.
+type Event struct {
+	Start, End time.Time // End is zero when it is not known
+	Zone       string    // IANA
+	Where      string
+	Lat, Lon   *float64
 }
 
 // Card is the preview of a link.

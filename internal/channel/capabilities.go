@@ -33,6 +33,8 @@ type Capabilities struct {
 	Withdraw bool
 	ReadBack bool // Find can prove presence and absence
 	Final    bool // what went out can be changed by nobody, as a letter
+	Answers  bool // Finalize takes a post with To, where it was asked
+	NoPosts  bool // takes answers only: no message goes there by itself
 	ShowsURL bool // the link must stand in the text (else a card or facet carries it)
 
 	Pace Pace

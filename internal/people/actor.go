@@ -34,6 +34,8 @@ const (
 	Write     Action = "write"     // messages, media, variants; submit
 	Approve   Action = "approve"   // approve, send back
 	Publish   Action = "publish"   // schedule, publish now, correct, withdraw, retry
+	Answer    Action = "answer"    // conversations: answer, assign, note, close
+	Moderate  Action = "moderate"  // hide, report, block; approve comments
 	Freeze    Action = "freeze"    // freeze and unfreeze
 	Alert     Action = "alert"     // emergencies
 	Configure Action = "configure" // profiles, offices, channels, slots, subscribers
@@ -47,7 +49,7 @@ func may(a Action) []Role {
 		return roles
 	case Write:
 		return []Role{Writer, Approver, Administrator}
-	case Publish:
+	case Publish, Answer, Moderate:
 		return []Role{Writer, Approver, Administrator}
 	case Approve:
 		return []Role{Approver, Administrator}
@@ -85,7 +87,7 @@ func (a Actor) May(action Action) bool {
 
 // Actions lists all actions.
 func Actions() []Action {
-	return []Action{See, Write, Approve, Publish, Freeze, Alert, Configure, Staff}
+	return []Action{See, Write, Approve, Publish, Answer, Moderate, Freeze, Alert, Configure, Staff}
 }
 
 // Covers reports whether somebody with the roles have may do all that the role
