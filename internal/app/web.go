@@ -112,7 +112,7 @@ var menu = []struct {
 	{"nav.messages", "/redazione/messaggi", "it-files", "nav.section.write", people.See},
 	{"nav.calendar", "/redazione/calendario", "it-calendar", "", people.See},
 	{"nav.queue", "/redazione/coda", "it-clock", "", people.Configure},
-	{"nav.board", "/redazione/consegne", "it-telephone", "nav.section.out", people.See},
+	{"nav.board", "/redazione/consegne", "it-upload", "nav.section.out", people.See},
 	{"nav.tasks", "/redazione/compiti", "it-check-circle", "", people.See},
 	{"nav.freeze", "/redazione/blocco", "it-locked", "", people.Freeze},
 	{"nav.channels", "/redazione/canali", "it-share", "nav.section.house", people.Configure},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
@@ -90,6 +91,9 @@ func OfProfile(ctx context.Context, tx *db.Tx, institutionID, profileID string) 
 		WHERE institution_id = $1 AND profile_id = $2 AND state <> 'disconnected' ORDER BY created_at, id`, institutionID, profileID)
 }
 
+// own are the platforms that are part of this house and need no secret.
+var own = []Platform{Email, OnSite, Webmention}
+
 // purpose binds a sealed secret to its channel.
 func purpose(id string) string { return "channel.secret/" + id }
 
@@ -108,7 +112,7 @@ func Save(ctx context.Context, tx *db.Tx, box *secret.Box, c Channel, a Account,
 	}
 	if len(a.Secret) > 0 {
 		c.sealed = box.Seal(purpose(c.ID), string(a.Secret))
-	} else if fresh && c.Platform != Email {
+	} else if fresh && !slices.Contains(own, c.Platform) {
 		return c, fmt.Errorf("connect %s: the adapter gave no secret", c.Platform)
 	}
 	options, err := json.Marshal(c.Options)

@@ -38,6 +38,10 @@ const (
 	CodeCannotRead  = "cannot_read" // the platform lets nobody read this channel back
 	CodeCannotEdit  = "cannot_edit" // no API for it: a person must
 	CodeNotFound    = "not_found"
+
+	CodeCannotAnswer = "cannot_answer" // the platform lets nobody answer this
+	CodeAnswerGone   = "answer_gone"   // what was to be answered is no longer there
+	CodeCannotHide   = "cannot_hide"   // the platform lets nobody hide what others said
 )
 
 // Error is a failure of a channel, classified by code and never by text.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
@@ -61,6 +62,13 @@ func (s *Switchboard) Open(c Channel) (Adapter, Account, error) {
 	}
 	a.Take = func(ctx context.Context, n int) error { return s.take(ctx, c, "upload", caps.Pace.Upload, n) }
 	return adapter, a, nil
+}
+
+// Squares returns a profile's channels to which its messages go: those connected
+// now, but for those that only carry answers.
+func (s *Switchboard) Squares(ctx context.Context, tx *db.Tx, institutionID, profileID string) ([]Channel, error) {
+	all, err := OfProfile(ctx, tx, institutionID, profileID)
+	return slices.DeleteFunc(all, func(c Channel) bool { return s.Capabilities(c).NoPosts }), err
 }
 
 // account is a channel as an adapter sees it, without its secret.

@@ -79,7 +79,7 @@ func scanTrouble(s db.Scanner) (t Trouble, err error) {
 }
 
 const troubleColumns = deliveryColumns + `,
-	coalesce((SELECT m.title FROM message m WHERE m.institution_id = delivery.institution_id AND m.id = delivery.message_id), ''),
+	coalesce((SELECT m.title FROM message m WHERE m.institution_id = delivery.institution_id AND m.id = delivery.message_id), title),
 	coalesce((SELECT c.name FROM channel c WHERE c.institution_id = delivery.institution_id AND c.id = delivery.channel_id), ''),
 	coalesce((SELECT c.platform FROM channel c WHERE c.institution_id = delivery.institution_id AND c.id = delivery.channel_id), '')`
 

@@ -42,7 +42,11 @@ const (
 
 var categories = []Category{News, Services, Roads, School, Culture, Sport, Council, Emergency}
 
-// Categories lists all categories.
+// Answers is the category of what goes out as an answer to somebody. A message
+// has never this one; a freeze may let it through.
+const Answers Category = "answers"
+
+// Categories lists all categories of messages.
 func Categories() []Category { return slices.Clone(categories) }
 
 // Content is what a message says: all that an approval is bound to.

@@ -64,7 +64,9 @@ func (d *Desk) holdLease(ctx context.Context, del Delivery) (context.Context, co
 // parcel is a delivery with all that is needed to act on it.
 type parcel struct {
 	Delivery
-	message  Message
+	message  Message   // when it brings one
+	category Category  // by which a freeze holds it
+	notAfter time.Time // zero: none
 	channel  channel.Channel
 	adapter  channel.Adapter
 	account  channel.Account
@@ -126,7 +128,7 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 		return d.failed(ctx, p, preparing(err), Waiting)
 	}
 	p.Progress = progress
-	if err := d.attempt(ctx, &p.Delivery, p.message.Content.Category); errors.Is(err, errMoot) {
+	if err := d.attempt(ctx, &p.Delivery, p.category); errors.Is(err, errMoot) {
 		p.State = Waiting
 		p.NextAt = d.clock().Add(time.Second)
 		return d.settle(ctx, p.Delivery, "")
@@ -174,7 +176,7 @@ func (d *Desk) isOut(ctx context.Context, p *parcel, r channel.Remote, what stri
 	now := d.clock()
 	p.State, p.Remote, p.OutRev, p.OutAt = Delivered, r, p.Rev, now
 	p.Class, p.Code, p.Detail, p.NextAt, p.Progress = "", "", "", time.Time{}, nil
-	return d.settle(ctx, p.Delivery, what, d.healthy(ctx, p, now))
+	return d.settle(ctx, p.Delivery, what, d.healthy(ctx, p, now), remember(ctx, p.Delivery))
 }
 
 // healthy clears a channel's failure once something went through.
@@ -218,7 +220,7 @@ func (d *Desk) edit(ctx context.Context, p *parcel) error {
 	if err == nil {
 		now := d.clock()
 		p.Remote, p.OutRev, p.Class, p.Code, p.Detail, p.NextAt = r, p.Rev, "", "", "", time.Time{}
-		return d.settle(ctx, p.Delivery, "edited", d.healthy(ctx, p, now))
+		return d.settle(ctx, p.Delivery, "edited", d.healthy(ctx, p, now), remember(ctx, p.Delivery))
 	}
 	e := channel.AsError(err)
 	switch {

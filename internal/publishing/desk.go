@@ -1,6 +1,7 @@
 package publishing
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -25,6 +26,9 @@ type Desk struct {
 	lease    time.Duration
 
 	maxUpload int64
+
+	carriers     map[string]Carrier
+	afterPublish []func(ctx context.Context, tx *db.Tx, institutionID, messageID string) error
 }
 
 // Options for a desk.
@@ -57,7 +61,7 @@ func NewDesk(o Options, r *jobs.Registry) *Desk {
 		o.MaxUpload = 200 << 20
 	}
 	d := &Desk{db: o.DB, channels: o.Channels, blobs: o.Blobs, pictures: o.Pictures, writing: NewWriting(),
-		clock: o.Clock, log: o.Log, address: o.Address, lease: o.Lease, maxUpload: o.MaxUpload}
+		clock: o.Clock, log: o.Log, address: o.Address, lease: o.Lease, maxUpload: o.MaxUpload, carriers: map[string]Carrier{}}
 	jobs.Handle(r, d.workSendOut)
 	jobs.Handle(r, d.workDeliver)
 	jobs.Handle(r, d.workSweep)
@@ -65,6 +69,13 @@ func NewDesk(o Options, r *jobs.Registry) *Desk {
 	jobs.Every(r, sweepEvery, sweep{})
 	jobs.Every(r, 10*time.Minute, checkChannels{})
 	return d
+}
+
+// AfterPublish lets then take part in each transaction that changes what the site
+// shows of a message: when it goes out and when it is corrected. It is called
+// before the work starts, never after.
+func (d *Desk) AfterPublish(then func(ctx context.Context, tx *db.Tx, institutionID, messageID string) error) {
+	d.afterPublish = append(d.afterPublish, then)
 }
 
 // Use gives the desk the pool in which it enqueues its work.

@@ -58,7 +58,7 @@ func (d *Desk) Freeze(ctx context.Context, institutionID, reason string, allowed
 		return fault.InvalidField("reason", "freeze.reason.missing")
 	}
 	for _, c := range allowed {
-		if !slices.Contains(categories, c) {
+		if c != Answers && !slices.Contains(categories, c) {
 			return fault.InvalidField("allowed", "message.category.unknown")
 		}
 	}

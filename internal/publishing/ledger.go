@@ -46,10 +46,12 @@ const LateAfter = 10 * time.Minute
 // being tried.
 const giveUpAfter = 48 * time.Hour
 
-// Delivery is one variant's way to one channel.
+// Delivery is one variant's way to one channel, or an answer's way to where it
+// was asked.
 type Delivery struct {
 	InstitutionID, ID    string
-	MessageID, ChannelID string
+	Kind                 string // of what it brings: a message, or what a Carrier has
+	MessageID, ChannelID string // MessageID names what it brings
 	State                DeliveryState
 	Rev, OutRev          int64 // what should be out, and what is
 	Withdraw             bool  // nothing should be out
@@ -76,13 +78,13 @@ func (d Delivery) Open() bool {
 	return d.State == Waiting || d.State == Attempting || d.State == Delivered && (d.Withdraw || d.Rev > d.OutRev)
 }
 
-const deliveryColumns = `institution_id, id, message_id, channel_id, state, rev, out_rev, withdraw, due_at, next_at, slot_at, attempts, progress,
+const deliveryColumns = `institution_id, id, kind, message_id, channel_id, state, rev, out_rev, withdraw, due_at, next_at, slot_at, attempts, progress,
 	remote_id, remote_url, error_class, error_code, error_detail, attempted_at, out_at, updated_at`
 
 func scanDelivery(s db.Scanner) (d Delivery, err error) {
 	var progress string
 	var due, next, slot, attempted, out, updated int64
-	err = s.Scan(&d.InstitutionID, &d.ID, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &due, &next, &slot, &d.Attempts, &progress,
+	err = s.Scan(&d.InstitutionID, &d.ID, &d.Kind, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &due, &next, &slot, &d.Attempts, &progress,
 		&d.Remote.ID, &d.Remote.URL, &d.Class, &d.Code, &d.Detail, &attempted, &out, &updated)
 	if progress != "" {
 		d.Progress = channel.Progress(progress)
@@ -203,6 +205,9 @@ func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...fu
 			if err := do(tx); err != nil {
 				return err
 			}
+		}
+		if err := d.tell(ctx, tx, del); err != nil {
+			return err
 		}
 		// withdraw and rev may have changed while the worker was away.
 		var open bool

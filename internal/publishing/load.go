@@ -15,34 +15,20 @@ import (
 // channel (a secret that cannot be opened) comes with the parcel.
 func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 	p := &parcel{Delivery: del}
-	var inst institution.Institution
-	var files map[string]Media
-	var slug string
-	err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
-		if p.message, err = find(ctx, tx, del.InstitutionID, del.MessageID); err != nil {
-			return err
-		}
-		v, err := version(ctx, tx, del.InstitutionID, del.MessageID, del.Rev)
-		if err != nil {
-			return err
-		}
-		p.message.Content = v.Content
+	post, err := d.loadMessage, error(nil)
+	if del.Kind != aMessage {
+		post = d.loadCarried
+	}
+	var write func(context.Context) error
+	err = d.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if p.channel, err = channel.ByID(ctx, tx, del.InstitutionID, del.ChannelID); err != nil {
 			return err
 		}
-		if p.frozen, err = frozenFor(ctx, tx, del.InstitutionID, v.Content.Category); err != nil {
+		p.caps = d.channels.Capabilities(p.channel)
+		if write, err = post(ctx, tx, p); err != nil {
 			return err
 		}
-		if inst, err = institution.ByID(ctx, tx, del.InstitutionID); err != nil {
-			return err
-		}
-		if files, err = mediaOf(ctx, tx, del.InstitutionID, v.Content.Media); err != nil {
-			return err
-		}
-		err = tx.QueryRow(ctx, `SELECT slug FROM publication WHERE institution_id = $1 AND message_id = $2`, del.InstitutionID, del.MessageID).Scan(&slug)
-		if errors.Is(err, db.ErrNone) {
-			return fault.Missing("message.missing")
-		}
+		p.frozen, err = frozenFor(ctx, tx, del.InstitutionID, p.category)
 		return err
 	})
 	if err != nil {
@@ -54,22 +40,55 @@ func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 			return p, err
 		}
 	}
-	p.caps = d.channels.Capabilities(p.channel)
 	if del.Withdraw && del.State != Attempting {
 		return p, nil // no text is needed to take one back
 	}
-	link := d.address(inst) + "/m/" + slug
-	p.post, p.problems, err = d.post(ctx, p.message.Content, files, p.channel, p.caps, inst, link)
-	p.post.Key, p.post.Due = del.ID, p.message.OutAt
+	err = write(ctx)
+	p.post.Key = del.ID
 	return p, err
 }
 
-// expired reports whether a delivery is past its message's not-after, or, when
-// none was set, too long past its moment.
+// loadMessage reads the message of a delivery; write adapts it to the channel.
+func (d *Desk) loadMessage(ctx context.Context, tx *db.Tx, p *parcel) (write func(context.Context) error, err error) {
+	if p.message, err = find(ctx, tx, p.InstitutionID, p.MessageID); err != nil {
+		return nil, err
+	}
+	v, err := version(ctx, tx, p.InstitutionID, p.MessageID, p.Rev)
+	if err != nil {
+		return nil, err
+	}
+	c := v.Content
+	p.message.Content, p.category, p.notAfter = c, c.Category, p.message.Plan.NotAfter.At
+	inst, err := institution.ByID(ctx, tx, p.InstitutionID)
+	if err != nil {
+		return nil, err
+	}
+	files, err := mediaOf(ctx, tx, p.InstitutionID, c.Media)
+	if err != nil {
+		return nil, err
+	}
+	var slug string
+	var corrected int64
+	err = tx.QueryRow(ctx, `SELECT slug, corrected_at FROM publication WHERE institution_id = $1 AND message_id = $2`, p.InstitutionID, p.MessageID).Scan(&slug, &corrected)
+	if errors.Is(err, db.ErrNone) {
+		return nil, fault.Missing("message.missing")
+	}
+	return func(ctx context.Context) (err error) {
+		p.post, p.problems, err = d.post(ctx, c, files, p.channel, p.caps, inst, d.address(inst)+"/m/"+slug)
+		p.post.Due = p.message.OutAt
+		if p.post.Rich != nil {
+			p.post.Rich.Published, p.post.Rich.Updated = p.message.OutAt, db.When(corrected)
+		}
+		return err
+	}, err
+}
+
+// expired reports whether a delivery is past its not-after, or, when none was
+// set, too long past its moment.
 func (d *Desk) expired(p *parcel) bool {
 	now := d.clock()
-	if notAfter := p.message.Plan.NotAfter.At; !notAfter.IsZero() {
-		return now.After(notAfter)
+	if !p.notAfter.IsZero() {
+		return now.After(p.notAfter)
 	}
 	return now.Sub(p.DueAt) > giveUpAfter
 }

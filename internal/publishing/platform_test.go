@@ -15,6 +15,8 @@ import (
 type platform struct {
 	name     channel.Platform
 	readable bool // Find can tell
+	answers  bool // takes answers
+	noPosts  bool // takes nothing else
 	keyed    bool // a repeated Finalize of the same key makes no second post
 
 	mu    sync.Mutex
@@ -47,7 +49,7 @@ func (p *platform) Platform() channel.Platform { return p.name }
 
 func (p *platform) Capabilities(channel.Account) channel.Capabilities {
 	return channel.Capabilities{Text: count.Graphemes(), MaxText: 500, Images: 4, ImageTypes: []string{"image/jpeg", "image/png"},
-		Edit: p.readable, Withdraw: true, ReadBack: p.readable}
+		Edit: p.readable, Withdraw: true, ReadBack: p.readable, Answers: p.answers, NoPosts: p.noPosts}
 }
 
 func (p *platform) ConnectFields() []channel.ConnectField { return nil }

@@ -46,6 +46,9 @@ func (d *Desk) post(ctx context.Context, c Content, files map[string]Media, ch c
 			Title: c.Title, Body: plain, Link: link, Tags: c.Tags, Event: eventLine(c.Event, inst), Media: len(media), Left: left, Lang: c.Lang,
 		}, caps)
 	}
+	if p.Rich, err = d.rich(c, inst); err != nil {
+		return p, nil, err
+	}
 	p.Card = &channel.Card{URL: link, Title: c.Title, Description: Summary(plain, 200)}
 	if len(media) == 0 {
 		if p.Card.Image, err = d.cardImage(ctx, c, files, caps); err != nil {
@@ -53,6 +56,33 @@ func (d *Desk) post(ctx context.Context, c Content, files map[string]Media, ch c
 		}
 	}
 	return p, channel.Check(p, caps), nil
+}
+
+// rich is the whole message, for squares that carry more than a short text.
+func (d *Desk) rich(c Content, inst institution.Institution) (*channel.Rich, error) {
+	html, err := d.writing.HTML(c.Body)
+	if err != nil {
+		return nil, err
+	}
+	r := &channel.Rich{Kind: string(c.Kind()), Summary: Summary(d.writing.Plain(c.Body), 200), HTML: html}
+	if c.Event == nil {
+		return r, nil
+	}
+	start, err := ParseWall(c.Event.Start, inst.Location())
+	if err != nil {
+		return r, nil
+	}
+	r.Event = &channel.Event{Start: start.At, Zone: inst.Zone, Where: c.Event.Where}
+	if end, err := ParseWall(c.Event.End, inst.Location()); err == nil {
+		r.Event.End = end.At
+	}
+	if c.Place != nil {
+		r.Event.Lat, r.Event.Lon = &c.Place.Lat, &c.Place.Lon
+		if r.Event.Where == "" {
+			r.Event.Where = c.Place.Name
+		}
+	}
+	return r, nil
 }
 
 // cardImage is the first picture, small: the thumbnail of the link card.

@@ -43,7 +43,7 @@ func (d *Desk) Previews(ctx context.Context, inst institution.Institution, id st
 	var files map[string]Media
 	var path string
 	err := d.db.Read(ctx, func(tx *db.Tx) (err error) {
-		if channels, err = channel.OfProfile(ctx, tx, inst.ID, c.ProfileID); err != nil {
+		if channels, err = d.channels.Squares(ctx, tx, inst.ID, c.ProfileID); err != nil {
 			return err
 		}
 		if files, err = mediaOf(ctx, tx, inst.ID, c.Media); err != nil || id == "" {

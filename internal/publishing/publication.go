@@ -10,10 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"codeberg.org/arengo/arengo/internal/audit"
-	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
-	"codeberg.org/arengo/arengo/internal/jobs"
 )
 
 // sendOut is the job that sends a scheduled message out at its moment.
@@ -105,29 +103,25 @@ func (d *Desk) goOut(ctx context.Context, tx *db.Tx, m *Message, now time.Time) 
 	if err := d.publish(ctx, tx, *m, slug, now, nil); err != nil {
 		return err
 	}
-	channels, err := channel.OfProfile(ctx, tx, m.InstitutionID, m.Content.ProfileID)
+	channels, err := d.channels.Squares(ctx, tx, m.InstitutionID, m.Content.ProfileID)
 	if err != nil {
 		return err
 	}
-	var work []jobs.Args
+	var fresh []string
 	for _, c := range channels {
 		if m.Content.Variant(c.ID).LeftOut {
 			continue
 		}
-		id := deliveryID(m.ID, c.ID)
-		n, err := tx.Change(ctx, `
-			INSERT INTO delivery (institution_id, id, message_id, channel_id, state, rev, due_at, next_at, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, 'waiting', $5, $6, $7, $8, $8)
-			ON CONFLICT (institution_id, message_id, channel_id) DO NOTHING`,
-			m.InstitutionID, id, m.ID, c.ID, m.Rev, db.At(m.Plan.Due.At), db.At(now.Add(sweepGrace)), db.At(now))
+		del := Delivery{InstitutionID: m.InstitutionID, Kind: aMessage, MessageID: m.ID, ChannelID: c.ID, Rev: m.Rev, DueAt: m.Plan.Due.At}
+		id, entered, err := enter(ctx, tx, del, "", now)
 		if err != nil {
 			return err
 		}
-		if n == 1 {
-			work = append(work, deliver{m.InstitutionID, id})
+		if entered {
+			fresh = append(fresh, id)
 		}
 	}
-	return d.jobs.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Delivery})
+	return d.enqueueAll(ctx, tx, m.InstitutionID, fresh)
 }
 
 // deliveryID names the delivery of a message to a channel, always alike: even a
@@ -311,7 +305,15 @@ func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, p
 	if err := index(ctx, tx, m, plain, tags); err != nil {
 		return err
 	}
-	return touch(ctx, tx, m.InstitutionID)
+	if err := touch(ctx, tx, m.InstitutionID); err != nil {
+		return err
+	}
+	for _, then := range d.afterPublish {
+		if err := then(ctx, tx, m.InstitutionID, m.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func asJSON(v any) string {

@@ -35,7 +35,7 @@ func (d *Desk) Retry(ctx context.Context, institutionID, id string) error {
 		now := d.clock()
 		_, err = tx.Exec(ctx, `
 			UPDATE delivery SET state = 'waiting', due_at = $3, attempts = 0, progress = '', error_class = '', error_code = '', error_detail = '',
-				rev = (SELECT out_rev FROM message m WHERE m.institution_id = $1 AND m.id = delivery.message_id)
+				rev = coalesce((SELECT m.out_rev FROM message m WHERE m.institution_id = $1 AND m.id = delivery.message_id), rev)
 			WHERE institution_id = $1 AND id = $2`, institutionID, id, db.At(now))
 		return "retry", err
 	})
@@ -97,6 +97,9 @@ func (d *Desk) steer(ctx context.Context, institutionID, id, action string, do f
 			return err
 		}
 		if err := personEvent(ctx, tx, del, what, "", "", actor.PersonID, now); err != nil {
+			return err
+		}
+		if err := d.tell(ctx, tx, del); err != nil {
 			return err
 		}
 		if err := audit.Record(ctx, tx, institutionID, action, id, map[string]any{"was": del.State}, now); err != nil {

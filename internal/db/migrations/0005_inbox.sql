@@ -3,6 +3,9 @@
 -- A delivery may bring a message or an answer: message_id names either.
 ALTER TABLE delivery ADD COLUMN kind TEXT NOT NULL DEFAULT 'message'
 ;;
+-- title: what something that is no message is called on the delivery board.
+ALTER TABLE delivery ADD COLUMN title TEXT NOT NULL DEFAULT ''
+;;
 -- remote_post: every post of ours on a platform, by the platform's own name for
 -- it: what a reply answers, and how an echo of our own is known. An album on a
 -- platform that parts it has several.

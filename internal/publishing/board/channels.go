@@ -77,7 +77,7 @@ func (b *Board) channels(w http.ResponseWriter, r *http.Request, v visit) error 
 
 func (v visit) channelRow(c channel.Channel, open int) channelRow {
 	row := channelRow{ID: c.ID, URL: channelsPath + "/" + c.ID, Name: c.Name, Handle: c.Handle, Account: c.URL, Server: c.Server,
-		Platform: wording.PlatformOf(c.Platform), Detail: c.Detail, Tested: c.TestedAt, FailingSince: c.FailingSince, Expires: c.ExpiresAt,
+		Platform: wording.PlatformOf(v.p, c.Platform), Detail: c.Detail, Tested: c.TestedAt, FailingSince: c.FailingSince, Expires: c.ExpiresAt,
 		Open: open, Usable: c.State.Usable()}
 	looks := map[channel.State]wording.Badge{
 		channel.Connected:    {Kind: web.Success, Icon: "it-check-circle"},
@@ -300,7 +300,7 @@ func (b *Board) askCut(w http.ResponseWriter, r *http.Request, v visit) error {
 	}
 	here := channelsPath + "/" + c.ID
 	return b.Kit.Confirm(w, r, layout.Confirm{
-		Question: v.p.T("connect.cut.ask", wording.PlatformOf(c.Platform).Name, c.Name), Text: v.p.T("connect.cut.text"),
+		Question: v.p.T("connect.cut.ask", wording.PlatformOf(v.p, c.Platform).Name, c.Name), Text: v.p.T("connect.cut.text"),
 		Consequences: []string{v.p.T("connect.cut.secret"), v.p.T("connect.cut.waiting"), v.p.T("connect.cut.kept")},
 		Action:       here + "/scollega", Label: v.p.T("connect.cut"), Cancel: here, Danger: true,
 	})

@@ -56,7 +56,7 @@ func entry(name string) string { return "entry-" + name }
 
 // connectForm describes what a platform asks for.
 func (b *Board) connectForm(v visit, p channel.Platform, form *web.Form) connectForm {
-	c := connectForm{Form: form, Platform: p, Look: wording.PlatformOf(p)}
+	c := connectForm{Form: form, Platform: p, Look: wording.PlatformOf(v.p, p)}
 	if key := "channel." + string(p) + ".help"; v.p.Has(key) {
 		c.Help = v.p.T(key)
 	}
@@ -114,7 +114,7 @@ func (b *Board) showConnect(w http.ResponseWriter, r *http.Request, v visit, for
 		}
 	}
 	for _, p := range b.Channels.Platforms() {
-		page.Platforms = append(page.Platforms, layout.Option{Value: string(p), Label: wording.PlatformOf(p).Name})
+		page.Platforms = append(page.Platforms, layout.Option{Value: string(p), Label: wording.PlatformOf(v.p, p).Name})
 	}
 	platform := channel.Platform(form.String("piattaforma"))
 	if page.Profile != "" && b.Channels.Adapter(platform) != nil {
@@ -176,7 +176,7 @@ func (b *Board) connected(w http.ResponseWriter, r *http.Request, v visit, c cha
 	if err := b.DB.InTx(r.Context(), func(tx *db.Tx) error { return b.Desk.Resume(r.Context(), tx, v.inst.ID, c.ID) }); err != nil {
 		return err
 	}
-	b.Kit.Flash(r, web.Success, "connect.done", wording.PlatformOf(c.Platform).Name, c.Handle)
+	b.Kit.Flash(r, web.Success, "connect.done", wording.PlatformOf(v.p, c.Platform).Name, c.Handle)
 	return web.Redirect(w, r, channelsPath+"/"+c.ID)
 }
 
@@ -224,7 +224,7 @@ func (b *Board) lead(w http.ResponseWriter, r *http.Request, v visit, p channel.
 		return fault.New(fault.Unavailable, "channel.connect.unreachable").Because(err)
 	}
 	return b.Kit.Render(w, r, http.StatusOK, "board/lead", layout.Page{
-		Content: leadPage{wording.PlatformOf(p), u.String(), u.Host}, Crumbs: []layout.Link{{Label: v.p.T("connect.list"), URL: channelsPath}},
+		Content: leadPage{wording.PlatformOf(v.p, p), u.String(), u.Host}, Crumbs: []layout.Link{{Label: v.p.T("connect.list"), URL: channelsPath}},
 	})
 }
 

@@ -119,7 +119,7 @@ func (b *Board) showBoard(w http.ResponseWriter, r *http.Request, v visit, form,
 	}
 	page.Channels = []layout.Option{{Label: v.p.T("board.channel.all")}}
 	for _, c := range channels {
-		page.Channels = append(page.Channels, layout.Option{Value: c.ID, Label: wording.PlatformOf(c.Platform).Name + " · " + c.Name})
+		page.Channels = append(page.Channels, layout.Option{Value: c.ID, Label: wording.PlatformOf(v.p, c.Platform).Name + " · " + c.Name})
 	}
 	shown := false
 	if page.Messages, shown = v.board(deliveries, r.PathValue("id"), wrong); !shown {
@@ -167,7 +167,7 @@ func (v visit) board(ds []publishing.Trouble, wrongID string, wrong *web.Form) (
 }
 
 func (v visit) boardRow(d publishing.Trouble) boardRow {
-	row := boardRow{ID: d.ID, Channel: d.Channel, Platform: wording.PlatformOf(d.Platform), Badge: wording.Delivery(v.p, d.Delivery, v.now),
+	row := boardRow{ID: d.ID, Channel: d.Channel, Platform: wording.PlatformOf(v.p, d.Platform), Badge: wording.Delivery(v.p, d.Delivery, v.now),
 		Why: wording.Why(v.p, d.Delivery), Detail: d.Detail, URL: d.Remote.URL, When: d.UpdatedAt, Attempts: d.Attempts, Unsure: d.State == publishing.Unconfirmed}
 	if d.State == publishing.Delivered {
 		row.When = d.OutAt

@@ -76,7 +76,7 @@ func (b *Board) showFreeze(w http.ResponseWriter, r *http.Request, v visit, form
 	if err != nil {
 		return err
 	}
-	for _, c := range publishing.Categories() {
+	for _, c := range append(publishing.Categories(), publishing.Answers) {
 		page.Categories = append(page.Categories, layout.Option{Value: string(c), Label: v.p.T("category." + string(c))})
 	}
 	if on {

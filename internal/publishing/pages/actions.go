@@ -3,7 +3,6 @@ package pages
 import (
 	"net/http"
 
-	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/people"
@@ -120,10 +119,10 @@ func (p *Pages) askPublish(w http.ResponseWriter, r *http.Request, v visit) erro
 	printer := p.kit.Printer(r)
 	where := []string{printer.T("message.publish.site")}
 	err = p.db.Read(r.Context(), func(tx *db.Tx) error {
-		channels, err := channel.OfProfile(r.Context(), tx, v.institution.ID, m.Content.ProfileID)
+		channels, err := p.channels.Squares(r.Context(), tx, v.institution.ID, m.Content.ProfileID)
 		for _, c := range channels {
 			if !m.Content.Variant(c.ID).LeftOut {
-				where = append(where, printer.T("message.publish.on", wording.PlatformOf(c.Platform).Name, c.Name))
+				where = append(where, printer.T("message.publish.on", wording.PlatformOf(printer, c.Platform).Name, c.Name))
 			}
 		}
 		return err

@@ -187,7 +187,7 @@ func tasks(p *i18n.Printer, ts []publishing.Task) (out []taskRow) {
 
 func troubles(p *i18n.Printer, ts []publishing.Trouble, now time.Time) (out []troubleRow) {
 	for _, t := range ts {
-		out = append(out, troubleRow{URL: messagePath(t.MessageID) + "#consegne", Title: t.Title, Channel: t.Channel, Icon: wording.PlatformOf(t.Platform).Icon,
+		out = append(out, troubleRow{URL: messagePath(t.MessageID) + "#consegne", Title: t.Title, Channel: t.Channel, Icon: wording.PlatformOf(p, t.Platform).Icon,
 			Badge: wording.Delivery(p, t.Delivery, now), Why: wording.Why(p, t.Delivery), When: t.UpdatedAt})
 	}
 	return out
@@ -203,7 +203,7 @@ func sickChannels(p *i18n.Printer, cs []channel.Channel, profiles map[string]ins
 		if c.State == channel.Lapsed {
 			kind = web.Danger
 		}
-		out = append(out, channelRow{Name: c.Name, Icon: wording.PlatformOf(c.Platform).Icon, Profile: profiles[c.ProfileID].Name, Since: c.FailingSince,
+		out = append(out, channelRow{Name: c.Name, Icon: wording.PlatformOf(p, c.Platform).Icon, Profile: profiles[c.ProfileID].Name, Since: c.FailingSince,
 			Badge: wording.Badge{Label: p.T("message.channel." + string(c.State)), Kind: kind, Icon: "it-warning-circle"}, Why: p.T("message.channel." + string(c.State) + ".why")})
 	}
 	return out

@@ -288,7 +288,7 @@ func (s stored) rows(p *i18n.Printer, now time.Time) (ds []deliveryRow, hs []hap
 	for _, d := range s.deliveries {
 		c := s.channels[d.ChannelID]
 		names[d.ID] = c.Name
-		row := deliveryRow{ID: d.ID, Channel: c.Name, Platform: wording.PlatformOf(c.Platform), Badge: wording.Delivery(p, d, now), Why: wording.Why(p, d),
+		row := deliveryRow{ID: d.ID, Channel: c.Name, Platform: wording.PlatformOf(p, c.Platform), Badge: wording.Delivery(p, d, now), Why: wording.Why(p, d),
 			Detail: d.Detail, URL: d.Remote.URL, When: d.UpdatedAt, Attempts: d.Attempts, Behind: d.State == publishing.Delivered && d.Rev > d.OutRev}
 		if d.State == publishing.Delivered {
 			row.When = d.OutAt

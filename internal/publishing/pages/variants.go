@@ -109,7 +109,7 @@ func (p *Pages) looks(ctx context.Context, printer *i18n.Printer, v visit, id st
 	all := variants{Site: site}
 	for _, pre := range previews {
 		look := channelLook{
-			ID: pre.Channel.ID, Name: pre.Channel.Name, Handle: pre.Channel.Handle, Platform: wording.PlatformOf(pre.Channel.Platform),
+			ID: pre.Channel.ID, Name: pre.Channel.Name, Handle: pre.Channel.Handle, Platform: wording.PlatformOf(printer, pre.Channel.Platform),
 			On: !pre.Choice.LeftOut, Edited: pre.Choice.Edited, Warning: pre.Choice.Warning, KnowsWarning: wording.KnowsWarning(pre.Channel.Platform),
 			Text: pre.Text, Card: pre.Card, Have: pre.Have, Most: pre.Most, Media: pre.Media, Left: pre.Left,
 		}

@@ -119,17 +119,15 @@ type Platform struct{ Name, Icon string }
 
 // PlatformOf returns the name and symbol of a platform; one that nobody has
 // described yet is called by its own name.
-func PlatformOf(p channel.Platform) Platform {
-	known := map[channel.Platform]Platform{
-		channel.Mastodon: {"Mastodon", "it-mastodon"},
-		channel.Bluesky:  {"Bluesky", "it-bluesky"},
-		channel.Telegram: {"Telegram", "it-telegram"},
-		channel.Email:    {"E-mail", "it-mail"},
+func PlatformOf(p *i18n.Printer, platform channel.Platform) Platform {
+	icons := map[channel.Platform]string{
+		channel.Mastodon: "it-mastodon", channel.Bluesky: "it-bluesky", channel.Telegram: "it-telegram", channel.Email: "it-mail",
+		channel.ActivityPub: "it-exchange-circle", channel.WebPush: "it-horn", channel.Mailbox: "it-inbox", channel.OnSite: "it-comment", channel.Webmention: "it-link",
 	}
-	if k, ok := known[p]; ok {
-		return k
+	if icon, ok := icons[platform]; ok {
+		return Platform{p.T("channel.platform." + string(platform) + ".name"), icon}
 	}
-	return Platform{string(p), "it-share"}
+	return Platform{string(platform), "it-share"}
 }
 
 // KnowsWarning reports whether a platform hides a post behind a content warning.
