@@ -77,6 +77,13 @@ type Authorizer interface {
 	Redeem(ctx context.Context, pending []byte, redirect, code string) (Account, error)
 }
 
+// Resident is an adapter whose platform is this installation itself: to connect it
+// makes the account of a profile, so it must know which. ConnectFor is called
+// instead of Connect.
+type Resident interface {
+	ConnectFor(ctx context.Context, w Wish, typed map[string]string) (Account, error)
+}
+
 // Refresher is an adapter whose tokens expire. Refresh is called at two thirds
 // of their life; an empty token never replaces one.
 type Refresher interface {

@@ -97,6 +97,19 @@ var own = []Platform{Email, OnSite, Webmention}
 // purpose binds a sealed secret to its channel.
 func purpose(id string) string { return "channel.secret/" + id }
 
+// Unseal returns the account's secret decrypted, nil when there is none. An error
+// is of class Revoked: a person must connect the channel again.
+func (c Channel) Unseal(box *secret.Box) (json.RawMessage, error) {
+	if c.sealed == "" {
+		return nil, nil
+	}
+	plain, err := box.Open(purpose(c.ID), c.sealed)
+	if err != nil {
+		return nil, &Error{Class: Revoked, Code: CodeSignIn, Err: err}
+	}
+	return json.RawMessage(plain), nil
+}
+
 // Save stores a newly connected account, or the account that a channel was
 // connected to again. An empty secret never replaces one.
 func Save(ctx context.Context, tx *db.Tx, box *secret.Box, c Channel, a Account, now time.Time) (Channel, error) {

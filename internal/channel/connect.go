@@ -44,11 +44,19 @@ func (s *Switchboard) Connect(ctx context.Context, w Wish, typed map[string]stri
 	if err := f.Err(); err != nil {
 		return Channel{}, err
 	}
-	account, err := adapter.Connect(ctx, typed)
+	account, err := connectAccount(ctx, adapter, w, typed)
 	if err != nil {
 		return Channel{}, connectFault(err)
 	}
 	return s.keep(ctx, w, adapter, account)
+}
+
+// connectAccount asks the adapter for the account, telling it whose when it must know.
+func connectAccount(ctx context.Context, adapter Adapter, w Wish, typed map[string]string) (Account, error) {
+	if resident, ok := adapter.(Resident); ok {
+		return resident.ConnectFor(ctx, w, typed)
+	}
+	return adapter.Connect(ctx, typed)
 }
 
 // wished returns the adapter for a wish, if the person may and the profile exists.

@@ -47,12 +47,9 @@ func (s *Switchboard) Open(c Channel) (Adapter, Account, error) {
 		return nil, Account{}, fmt.Errorf("channel %s: no adapter for %q", c.ID, c.Platform)
 	}
 	a := s.account(c)
-	if c.sealed != "" {
-		plain, err := s.box.Open(purpose(c.ID), c.sealed)
-		if err != nil {
-			return nil, a, &Error{Class: Revoked, Code: CodeSignIn, Err: err}
-		}
-		a.Secret = json.RawMessage(plain)
+	var err error
+	if a.Secret, err = c.Unseal(s.box); err != nil {
+		return nil, a, err
 	}
 	caps := adapter.Capabilities(a)
 	a.Keep = func(ctx context.Context, secret json.RawMessage) error {
