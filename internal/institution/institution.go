@@ -23,10 +23,18 @@ type Institution struct {
 	LegalURL         string
 	Address          string
 	Email, Phone     string
+	KeepDays         int   // how long others' words are kept after a conversation was closed
 	Version          int64 // grows with each change of the institution, its profiles or offices
 	CreatedAt        time.Time
 	Hosts            []string
 }
+
+// DefaultKeepDays is how long others' words are kept unless somebody says
+// otherwise; MaxKeepDays is ten years.
+const (
+	DefaultKeepDays = 180
+	MaxKeepDays     = 3650
+)
 
 // Location is the institution's zone. The zone was checked when it was stored.
 func (i Institution) Location() *time.Location {
@@ -43,6 +51,7 @@ type Profile struct {
 	Bio                           string
 	AvatarHash                    string // blob, or empty
 	FourEyes                      bool   // what it says must be approved by somebody else
+	FourEyesAnswers               bool   // so must its answers to citizens
 	Position                      int
 	CreatedAt, ArchivedAt         time.Time
 }
@@ -86,6 +95,9 @@ func (i Institution) check() error {
 	}
 	if i.Colour != "" && !colourForm.MatchString(i.Colour) {
 		f.Add("colour", "institution.colour.form")
+	}
+	if i.KeepDays < 1 || i.KeepDays > MaxKeepDays {
+		f.Add("keep_days", "fault.field.range", 1, MaxKeepDays)
 	}
 	for _, a := range []struct{ name, url string }{{"site_url", i.SiteURL}, {"privacy_url", i.PrivacyURL}, {"accessibility_url", i.AccessibilityURL}, {"legal_url", i.LegalURL}} {
 		if a.url != "" && !strings.HasPrefix(a.url, "https://") && !strings.HasPrefix(a.url, "http://") && !strings.HasPrefix(a.url, "/") {

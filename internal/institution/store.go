@@ -10,12 +10,12 @@ import (
 )
 
 const columns = `id, slug, name, kind, locale, zone, colour, motto, site_url, privacy_url, accessibility_url,
-	legal_url, address, email, phone, version, created_at`
+	legal_url, address, email, phone, keep_days, version, created_at`
 
 func scan(s db.Scanner) (i Institution, err error) {
 	var created int64
 	err = s.Scan(&i.ID, &i.Slug, &i.Name, &i.Kind, &i.Locale, &i.Zone, &i.Colour, &i.Motto, &i.SiteURL, &i.PrivacyURL,
-		&i.AccessibilityURL, &i.LegalURL, &i.Address, &i.Email, &i.Phone, &i.Version, &created)
+		&i.AccessibilityURL, &i.LegalURL, &i.Address, &i.Email, &i.Phone, &i.KeepDays, &i.Version, &created)
 	i.CreatedAt = db.When(created)
 	return i, err
 }
@@ -35,16 +35,19 @@ func Create(ctx context.Context, tx *db.Tx, i Institution, now time.Time) (Insti
 	if i.Kind == "" {
 		i.Kind = "comune"
 	}
+	if i.KeepDays == 0 {
+		i.KeepDays = DefaultKeepDays
+	}
 	if err := i.check(); err != nil {
 		return i, err
 	}
 	i.ID, i.Version, i.CreatedAt = db.NewID(), 1, now
 	n, err := tx.Change(ctx, `
 		INSERT INTO institution (`+columns+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		ON CONFLICT (slug) DO NOTHING`,
 		i.ID, i.Slug, i.Name, i.Kind, i.Locale, i.Zone, i.Colour, i.Motto, i.SiteURL, i.PrivacyURL,
-		i.AccessibilityURL, i.LegalURL, i.Address, i.Email, i.Phone, i.Version, db.At(now))
+		i.AccessibilityURL, i.LegalURL, i.Address, i.Email, i.Phone, i.KeepDays, i.Version, db.At(now))
 	if err != nil {
 		return i, err
 	}
@@ -61,9 +64,9 @@ func Update(ctx context.Context, tx *db.Tx, i Institution) error {
 	}
 	n, err := tx.Change(ctx, `
 		UPDATE institution SET name = $2, locale = $3, zone = $4, colour = $5, motto = $6, site_url = $7, privacy_url = $8,
-			accessibility_url = $9, legal_url = $10, address = $11, email = $12, phone = $13, version = version + 1
+			accessibility_url = $9, legal_url = $10, address = $11, email = $12, phone = $13, keep_days = $14, version = version + 1
 		WHERE id = $1`,
-		i.ID, i.Name, i.Locale, i.Zone, i.Colour, i.Motto, i.SiteURL, i.PrivacyURL, i.AccessibilityURL, i.LegalURL, i.Address, i.Email, i.Phone)
+		i.ID, i.Name, i.Locale, i.Zone, i.Colour, i.Motto, i.SiteURL, i.PrivacyURL, i.AccessibilityURL, i.LegalURL, i.Address, i.Email, i.Phone, i.KeepDays)
 	if err != nil {
 		return err
 	}
@@ -139,11 +142,11 @@ func All(ctx context.Context, tx *db.Tx) ([]Institution, error) {
 	return db.All(ctx, tx, scan, `SELECT `+columns+` FROM institution ORDER BY name`)
 }
 
-const profileColumns = `institution_id, id, slug, name, bio, avatar_hash, four_eyes, position, created_at, archived_at`
+const profileColumns = `institution_id, id, slug, name, bio, avatar_hash, four_eyes, four_eyes_answers, position, created_at, archived_at`
 
 func scanProfile(s db.Scanner) (p Profile, err error) {
 	var created, archived int64
-	err = s.Scan(&p.InstitutionID, &p.ID, &p.Slug, &p.Name, &p.Bio, &p.AvatarHash, &p.FourEyes, &p.Position, &created, &archived)
+	err = s.Scan(&p.InstitutionID, &p.ID, &p.Slug, &p.Name, &p.Bio, &p.AvatarHash, &p.FourEyes, &p.FourEyesAnswers, &p.Position, &created, &archived)
 	p.CreatedAt, p.ArchivedAt = db.When(created), db.When(archived)
 	return p, err
 }
@@ -162,17 +165,17 @@ func SaveProfile(ctx context.Context, tx *db.Tx, p Profile, now time.Time) (Prof
 	if p.ID == "" {
 		p.ID, p.CreatedAt = db.NewID(), now
 		n, err = tx.Change(ctx, `
-			INSERT INTO profile (`+profileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)
+			INSERT INTO profile (`+profileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0)
 			ON CONFLICT (institution_id, slug) DO NOTHING`,
-			p.InstitutionID, p.ID, p.Slug, p.Name, p.Bio, p.AvatarHash, p.FourEyes, p.Position, db.At(now))
+			p.InstitutionID, p.ID, p.Slug, p.Name, p.Bio, p.AvatarHash, p.FourEyes, p.FourEyesAnswers, p.Position, db.At(now))
 		if err == nil && n == 0 {
 			err = fault.Clash("profile.slug.taken", p.Slug)
 		}
 	} else {
 		n, err = tx.Change(ctx, `
-			UPDATE profile SET slug = $3, name = $4, bio = $5, avatar_hash = $6, four_eyes = $7, position = $8, archived_at = $9
+			UPDATE profile SET slug = $3, name = $4, bio = $5, avatar_hash = $6, four_eyes = $7, four_eyes_answers = $8, position = $9, archived_at = $10
 			WHERE institution_id = $1 AND id = $2`,
-			p.InstitutionID, p.ID, p.Slug, p.Name, p.Bio, p.AvatarHash, p.FourEyes, p.Position, db.At(p.ArchivedAt))
+			p.InstitutionID, p.ID, p.Slug, p.Name, p.Bio, p.AvatarHash, p.FourEyes, p.FourEyesAnswers, p.Position, db.At(p.ArchivedAt))
 		switch {
 		case errors.Is(err, db.ErrExists):
 			err = fault.Clash("profile.slug.taken", p.Slug)

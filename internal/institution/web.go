@@ -77,7 +77,7 @@ func (g *pages) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	form := web.NewForm("name", i.Name, "motto", i.Motto, "locale", i.Locale, "zone", i.Zone, "colour", i.Colour,
 		"site_url", i.SiteURL, "privacy_url", i.PrivacyURL, "accessibility_url", i.AccessibilityURL, "legal_url", i.LegalURL,
-		"address", i.Address, "email", i.Email, "phone", i.Phone, "version", fmt.Sprint(i.Version))
+		"address", i.Address, "email", i.Email, "phone", i.Phone, "keep_days", fmt.Sprint(i.KeepDays), "version", fmt.Sprint(i.Version))
 	return g.render(w, r, form, i)
 }
 
@@ -125,6 +125,9 @@ func typed(form *web.Form, i Institution) Institution {
 	i.SiteURL, i.PrivacyURL = form.Limited("site_url", maxURL), form.Limited("privacy_url", maxURL)
 	i.AccessibilityURL, i.LegalURL = form.Limited("accessibility_url", maxURL), form.Limited("legal_url", maxURL)
 	i.Address, i.Email, i.Phone = form.Limited("address", maxText), form.Limited("email", maxLine), form.Limited("phone", maxLine)
+	if form.String("keep_days") != "" {
+		i.KeepDays = form.Int("keep_days", 1, MaxKeepDays)
+	}
 	return i
 }
 
@@ -203,6 +206,9 @@ func (g *pages) showProfile(w http.ResponseWriter, r *http.Request) error {
 	if p.FourEyes {
 		form.Values.Set("four_eyes", "1")
 	}
+	if p.FourEyesAnswers {
+		form.Values.Set("four_eyes_answers", "1")
+	}
 	return g.renderProfile(w, r, form, p)
 }
 
@@ -230,7 +236,7 @@ func (g *pages) saveProfile(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	p.Name, p.Bio, p.FourEyes = form.Limited("name", maxLine), form.Limited("bio", maxText), form.Bool("four_eyes")
-	p.Position = form.Int("position", 0, 999)
+	p.FourEyesAnswers, p.Position = form.Bool("four_eyes_answers"), form.Int("position", 0, 999)
 	if err = form.Err(); err == nil {
 		err = g.change(r, "profile.save", func(tx *db.Tx) (string, error) {
 			saved, err := SaveProfile(r.Context(), tx, p, g.kit.Now())
