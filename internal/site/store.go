@@ -143,10 +143,13 @@ type square struct{ ProfileID, Platform, Handle, URL string }
 // squares lists the connected channels that citizens can open.
 func squares(ctx context.Context, tx *db.Tx, institutionID string) ([]square, error) {
 	return db.All(ctx, tx, func(s db.Scanner) (q square, err error) {
-		err = s.Scan(&q.ProfileID, &q.Platform, &q.Handle, &q.URL)
+		if err = s.Scan(&q.ProfileID, &q.Platform, &q.Handle, &q.URL); q.Platform == "webpush" {
+			// The citizen's own browser is the square: here it is asked for.
+			q.Handle, q.URL = "", "/avvisi?profilo="+q.ProfileID
+		}
 		return q, err
 	}, `SELECT profile_id, platform, handle, url FROM channel
-		WHERE institution_id = $1 AND state IN ('connected', 'failing') AND url LIKE 'http%' AND platform <> 'email'
+		WHERE institution_id = $1 AND state IN ('connected', 'failing') AND (url LIKE 'http%' OR platform = 'webpush') AND platform <> 'email'
 		ORDER BY platform, handle`, institutionID)
 }
 
