@@ -25,12 +25,41 @@ const least = 20
 // needsNetwork are the cases in which something happens between the adapter and
 // its peer: a peer in the same process or database has nothing in between.
 func needsNetwork() []Case {
-	return []Case{Resume, Pace, Crash, LostAnswer, Unreachable, Hung, Slow, Broken, TooFast, WebPage, Revoked, ConnectDown}
+	return []Case{
+		Resume, Pace, Crash, LostAnswer, Unreachable, Hung, Slow, Broken, TooFast, WebPage, Revoked, ConnectDown,
+		HearTrouble, HearRevoked, AnswerCrash,
+	}
 }
 
 type play struct {
 	name Case
 	run  func(*bench)
+}
+
+// dialogues are the cases in which people speak to the account.
+func dialogues() []play {
+	return []play{
+		{Hear, hear}, {HearMany, hearMany}, {HearFirst, hearFirst}, {HearPrivate, hearPrivate},
+		{HearEdit, hearEdit}, {HearDelete, hearDelete}, {HearReact, hearReact}, {HearTrouble, hearTrouble}, {HearRevoked, hearRevoked},
+		{AnswerThere, answerThere}, {AnswerOthers, answerOthers}, {AnswerPrivate, answerPrivate}, {AnswerEdit, answerEdit},
+		{AnswerWithdraw, answerWithdraw}, {AnswerGone, answerGone}, {AnswerCrash, answerCrash},
+	}
+}
+
+// about are the cases that concern an adapter: where no message goes by itself,
+// only what is heard and answered; where nothing is heard, only messages.
+func about(s Subject) (all []play, want int, why string) {
+	caps := s.Adapter.Capabilities(s.Account)
+	_, listens := s.Adapter.(channel.Listener)
+	switch {
+	case listens != (s.People != nil), listens && !caps.Answers:
+		return nil, 0, "an adapter that listens answers too, and needs People to be judged by"
+	case caps.NoPosts:
+		return append(dialogues(), play{CapabilitySound, capabilitySound}), 8, ""
+	case listens:
+		return append(plays(), dialogues()...), least + 8, ""
+	}
+	return plays(), least, ""
 }
 
 func plays() []play {
@@ -46,34 +75,38 @@ func plays() []play {
 	}
 }
 
-// Run plays every case against a fresh subject.
+// Run plays every case that concerns the adapter, each against a fresh subject.
 func Run(t *testing.T, fresh func(t *testing.T) Subject) {
-	played, want := 0, least
+	first := fresh(t)
+	all, want, why := about(first)
+	if why != "" {
+		t.Fatal(why)
+	}
 	known := map[Case]bool{}
-	for _, p := range plays() {
+	for _, p := range append(plays(), dialogues()...) {
 		known[p.name] = true
 	}
-	for _, p := range plays() {
+	for name, why := range first.Cannot {
+		if !known[name] || strings.TrimSpace(why) == "" {
+			t.Fatalf("Cannot[%q] = %q: want a case of the suite and a reason", name, why)
+		}
+	}
+	if first.Near != "" {
+		want -= len(needsNetwork())
+	}
+	played := 0
+	for _, p := range all {
 		t.Run(string(p.name), func(t *testing.T) {
-			s := fresh(t)
-			if s.Near != "" {
-				want = least - len(needsNetwork())
-				if slices.Contains(needsNetwork(), p.name) {
-					t.Logf("not played: %s", s.Near)
-					return
-				}
-			}
-			for name, why := range s.Cannot {
-				if !known[name] || strings.TrimSpace(why) == "" {
-					t.Fatalf("Cannot[%q] = %q: want a case of the suite and a reason", name, why)
-				}
-			}
-			if why, left := s.Cannot[p.name]; left {
+			if why, left := first.Cannot[p.name]; left {
 				t.Logf("not played: %s", why)
 				return
 			}
+			if first.Near != "" && slices.Contains(needsNetwork(), p.name) {
+				t.Logf("not played: %s", first.Near)
+				return
+			}
 			played++
-			p.run(newBench(t, s))
+			p.run(newBench(t, fresh(t)))
 		})
 	}
 	if played < want && !t.Failed() {

@@ -30,6 +30,9 @@ type Subject struct {
 	// Revoke ends the account's token at the peer.
 	Revoke func(t testing.TB)
 
+	// People speak to the account; nil when the adapter is no channel.Listener.
+	People People
+
 	// Typed is what a person types to connect the account through the gate, and
 	// Wrong what they may type wrongly.
 	Typed map[string]string
@@ -69,6 +72,8 @@ type Seen struct {
 	Text   string
 	Media  []SeenMedia
 	Edited bool // the peer says that it was changed
+
+	Private bool // nobody but its author and whom it answers may see it
 }
 
 // SeenMedia is one file of a post.
@@ -111,6 +116,23 @@ const (
 	ConnectWrong    Case = "a wrong entry is named while connecting"
 	ConnectDown     Case = "connecting to a peer that does not answer says so"
 	CapabilitySound Case = "the capabilities say where they were read"
+
+	Hear           Case = "what a citizen answers is heard once, as it was said"
+	HearMany       Case = "more than a page of answers is heard whole and in order"
+	HearFirst      Case = "a fresh connection hears what is waiting"
+	HearPrivate    Case = "what is said to us alone is known to be private"
+	HearEdit       Case = "a change by the author is told"
+	HearDelete     Case = "a deletion by the author is told"
+	HearReact      Case = "a like is told"
+	HearTrouble    Case = "whatever goes wrong while listening, nothing is lost"
+	HearRevoked    Case = "listening with a revoked token asks for a person"
+	AnswerThere    Case = "an answer stands where it was asked, once"
+	AnswerOthers   Case = "the same words to two questions are two answers"
+	AnswerPrivate  Case = "an answer to something private stays private"
+	AnswerEdit     Case = "a corrected answer reaches its copy"
+	AnswerWithdraw Case = "a withdrawn answer is no longer there"
+	AnswerGone     Case = "an answer to what is gone says so"
+	AnswerCrash    Case = "after a crash at any request the answer is there once"
 )
 
 // TooManyJSON writes a 429 with a Retry-After header in seconds and a JSON

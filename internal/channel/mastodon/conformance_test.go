@@ -97,6 +97,7 @@ func subject(t *testing.T, o square.Options) channeltest.Subject {
 			{Field: "server", Typed: map[string]string{"server": "http://127.0.0.1:1"}},
 			{Field: "token", Typed: map[string]string{"token": "not-a-token"}},
 		},
+		People:  citizens{w.square},
 		Secrets: []string{w.token}, Idempotent: true,
 	}
 }

@@ -48,7 +48,8 @@ func (a *Adapter) Find(ctx context.Context, account channel.Account, p channel.P
 			switch shown := read(s.Content); {
 			case same(shown, s, p):
 				found = &s // the oldest, should there ever be two
-			case p.Text != "" && essence(shown.text) == essence(p.Text), p.Link != "" && slices.Contains(shown.links, p.Link):
+			case elsewhere(s, p):
+			case p.Text != "" && essence(shown.text) == essence(written(p)), p.Link != "" && slices.Contains(shown.links, p.Link):
 				doubt = &s
 			}
 		}
@@ -119,7 +120,10 @@ func read(content string) shown {
 // same reports whether a status says what p says. Without any text the
 // descriptions of the files tell.
 func same(read shown, s status, p channel.Post) bool {
-	want := essence(p.Text)
+	if p.To != nil && s.ReplyTo != p.To.ID {
+		return false
+	}
+	want := essence(written(p))
 	if want != "" {
 		return essence(read.text) == want && len(s.Media) == len(p.Media)
 	}
@@ -132,6 +136,16 @@ func same(read shown, s status, p channel.Post) bool {
 		}
 	}
 	return true
+}
+
+// elsewhere reports whether a status answers something else than p does, so that
+// the same words in it are no copy. What answers nothing may have lost what it
+// answered.
+func elsewhere(s status, p channel.Post) bool {
+	if p.To == nil {
+		return false
+	}
+	return s.ReplyTo != "" && s.ReplyTo != p.To.ID
 }
 
 // essence is a text without what a server may change when it shows it: white

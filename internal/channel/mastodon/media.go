@@ -13,6 +13,7 @@ import (
 type attachment struct {
 	ID          string `json:"id"`
 	Type        string `json:"type"`
+	URL         string `json:"url"` // empty while the server processes it
 	Description string `json:"description"`
 	Meta        struct {
 		Original struct {

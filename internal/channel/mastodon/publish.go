@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"codeberg.org/arengo/arengo/count"
 	"codeberg.org/arengo/arengo/internal/channel"
@@ -138,11 +139,12 @@ type draft struct {
 	Language   string   `json:"language,omitempty"`
 	Warning    string   `json:"spoiler_text"`
 	Sensitive  bool     `json:"sensitive,omitempty"`
+	ReplyTo    string   `json:"in_reply_to_id,omitempty"`
 }
 
 func newDraft(p channel.Post, media []string) draft {
 	lang, _, _ := strings.Cut(p.Lang, "-") // ISO 639, without the region
-	return draft{Status: p.Text, MediaIDs: media, Language: lang, Warning: p.Warning, Sensitive: p.Warning != "" && len(media) > 0}
+	return draft{Status: written(p), MediaIDs: media, Language: lang, Warning: p.Warning, Sensitive: p.Warning != "" && len(media) > 0}
 }
 
 // Finalize posts the status.
@@ -156,9 +158,9 @@ func (a *Adapter) Finalize(ctx context.Context, account channel.Account, p chann
 		return channel.Remote{}, notReady()
 	}
 	d := newDraft(p, media)
-	d.Visibility = account.Options.Visibility
-	if d.Visibility == "" {
-		d.Visibility = "public"
+	d.Visibility = visibility(p, account.Options)
+	if p.To != nil {
+		d.ReplyTo = p.To.ID
 	}
 	req, apiErr := c.request(ctx, "POST", "/api/v1/statuses", d)
 	if apiErr != nil {
@@ -194,8 +196,12 @@ func (c api) explain(ctx context.Context, e *channel.Error, p channel.Post, caps
 	if e.Class != channel.Refused {
 		return e
 	}
-	if caps.MaxText > 0 && count.LengthWithWarning(caps.Text, p.Warning, p.Text) > caps.MaxText {
+	if caps.MaxText > 0 && count.LengthWithWarning(caps.Text, p.Warning, written(p)) > caps.MaxText {
 		e.Code = channel.CodeTooLong
+		return e
+	}
+	if p.To != nil && e.Code == channel.CodeNotFound {
+		e.Code = channel.CodeAnswerGone // nothing else in the call can be missing
 		return e
 	}
 	for _, id := range media {
@@ -219,12 +225,27 @@ func (c api) explain(ctx context.Context, e *channel.Error, p channel.Post, caps
 
 // status is the part of a Status entity that we use.
 type status struct {
-	ID      string       `json:"id"`
-	URL     string       `json:"url"`
-	URI     string       `json:"uri"`
-	Content string       `json:"content"` // HTML
-	Warning string       `json:"spoiler_text"`
-	Media   []attachment `json:"media_attachments"`
+	ID         string       `json:"id"`
+	URL        string       `json:"url"`
+	URI        string       `json:"uri"`
+	Content    string       `json:"content"` // HTML
+	Warning    string       `json:"spoiler_text"`
+	Media      []attachment `json:"media_attachments"`
+	ReplyTo    string       `json:"in_reply_to_id"`
+	Visibility string       `json:"visibility"`
+	Language   string       `json:"language"`
+	CreatedAt  time.Time    `json:"created_at"`
+	EditedAt   *time.Time   `json:"edited_at"`
+	Account    person       `json:"account"`
+	Mentions   []struct {
+		Acct     string `json:"acct"`
+		Username string `json:"username"`
+	} `json:"mentions"`
+	Quote *struct {
+		Status *struct {
+			ID string `json:"id"`
+		} `json:"quoted_status"`
+	} `json:"quote"`
 }
 
 func (s status) remote() channel.Remote {
@@ -274,7 +295,7 @@ func (a *Adapter) Edit(ctx context.Context, account channel.Account, p channel.P
 			return r, gone(err)
 		}
 		caps := a.Capabilities(account)
-		if err.Class == channel.Refused && count.LengthWithWarning(caps.Text, p.Warning, p.Text) > caps.MaxText {
+		if err.Class == channel.Refused && count.LengthWithWarning(caps.Text, p.Warning, written(p)) > caps.MaxText {
 			err.Code = channel.CodeTooLong
 		}
 		return r, err

@@ -53,6 +53,8 @@ func (s *Square) routeAPI(mux *http.ServeMux) {
 	open("GET /api/v1/statuses/{id}/context", s.context)
 	open("GET /api/v1/statuses/{id}/favourited_by", s.reactedBy(like))
 	open("GET /api/v1/statuses/{id}/reblogged_by", s.reactedBy(boost))
+	open("GET /api/v1/statuses", s.severalStatuses)
+	with("write:reports", "POST /api/v1/reports", s.report)
 	with("read:notifications", "GET /api/v1/notifications", s.notifications)
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, refuse(http.StatusNotFound, "Record not found"))

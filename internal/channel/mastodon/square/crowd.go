@@ -94,7 +94,7 @@ func delay(u float64) time.Duration {
 // crowdActs are all that followers will ever do about a status, in order of
 // time. What they do follows from the status alone.
 func (s *Square) crowdActs(st *status) []reaction {
-	if !s.o.Followers || s.follower(st.Account) != nil || st.Visibility != "public" && st.Visibility != "unlisted" {
+	if !s.o.Followers || s.outsider(st.Account) || st.Visibility != "public" && st.Visibility != "unlisted" {
 		return nil
 	}
 	var acts []reaction
@@ -186,45 +186,6 @@ func (s *Square) reactedBy(do act) handler {
 		}
 		return list, nil
 	}
-}
-
-// notifications are what followers did about the caller's statuses, newest first.
-func (s *Square) notifications(c caller) (any, *problem) {
-	type entity struct {
-		ID      string        `json:"id"`
-		Type    act           `json:"type"`
-		Created time.Time     `json:"created_at"`
-		Account accountEntity `json:"account"`
-		Status  statusEntity  `json:"status"`
-	}
-	list := []entity{}
-	for _, st := range s.state.Statuses {
-		if st.Account != c.ID {
-			continue
-		}
-		answers := s.replies(st)
-		for _, do := range []act{like, boost, reply} {
-			if !wanted(c.params, do) {
-				continue
-			}
-			for i, r := range s.reactions(st, do) {
-				about := st
-				if do == reply {
-					about = answers[i]
-				}
-				if c.params.within(r.id()) {
-					list = append(list, entity{r.id(), do, r.At.UTC(), s.accountEntity(r.By), s.statusEntity(about)})
-				}
-			}
-		}
-	}
-	slices.SortFunc(list, func(a, b entity) int {
-		if newer(a.ID, b.ID) {
-			return -1
-		}
-		return 1
-	})
-	return list[:min(len(list), c.params.limit(40, 80))], nil
 }
 
 // wanted reads types[] and exclude_types[].

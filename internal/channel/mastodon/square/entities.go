@@ -25,6 +25,12 @@ type (
 		Followers   int       `json:"followers_count"`
 		Statuses    int       `json:"statuses_count"`
 	}
+	mentionEntity struct {
+		ID       string `json:"id"`
+		Username string `json:"username"`
+		Acct     string `json:"acct"`
+		URL      string `json:"url"`
+	}
 	size struct {
 		Width  int `json:"width"`
 		Height int `json:"height"`
@@ -37,23 +43,24 @@ type (
 		Meta        map[string]size `json:"meta"`
 	}
 	statusEntity struct {
-		ID         string        `json:"id"`
-		URI        string        `json:"uri"`
-		URL        string        `json:"url"`
-		CreatedAt  time.Time     `json:"created_at"`
-		EditedAt   *time.Time    `json:"edited_at"`
-		Account    accountEntity `json:"account"`
-		Content    string        `json:"content"`
-		Text       string        `json:"text,omitempty"`
-		Warning    string        `json:"spoiler_text"`
-		Visibility string        `json:"visibility"`
-		Language   *string       `json:"language"`
-		ReplyTo    *string       `json:"in_reply_to_id"`
-		Media      []fileEntity  `json:"media_attachments"`
-		Favourites int           `json:"favourites_count"`
-		Reblogs    int           `json:"reblogs_count"`
-		Replies    int           `json:"replies_count"`
-		Reblog     *statusEntity `json:"reblog"`
+		ID         string          `json:"id"`
+		URI        string          `json:"uri"`
+		URL        string          `json:"url"`
+		CreatedAt  time.Time       `json:"created_at"`
+		EditedAt   *time.Time      `json:"edited_at"`
+		Account    accountEntity   `json:"account"`
+		Content    string          `json:"content"`
+		Text       string          `json:"text,omitempty"`
+		Warning    string          `json:"spoiler_text"`
+		Visibility string          `json:"visibility"`
+		Language   *string         `json:"language"`
+		ReplyTo    *string         `json:"in_reply_to_id"`
+		Media      []fileEntity    `json:"media_attachments"`
+		Favourites int             `json:"favourites_count"`
+		Reblogs    int             `json:"reblogs_count"`
+		Replies    int             `json:"replies_count"`
+		Reblog     *statusEntity   `json:"reblog"`
+		Mentions   []mentionEntity `json:"mentions"`
 	}
 )
 
@@ -90,7 +97,10 @@ func (s *Square) statusEntity(st *status) statusEntity {
 	e := statusEntity{
 		ID: st.ID, URL: s.address(st), URI: s.state.BaseURL + "/users/" + a.Handle + "/statuses/" + st.ID,
 		CreatedAt: st.Created.UTC(), Account: s.accountEntity(a), Content: content(st.Text, s.state.BaseURL), Warning: st.Warning,
-		Visibility: st.Visibility, Media: []fileEntity{},
+		Visibility: st.Visibility, Media: []fileEntity{}, Mentions: []mentionEntity{},
+	}
+	for _, m := range s.mentioned(st) {
+		e.Mentions = append(e.Mentions, mentionEntity{m.ID, m.Handle, m.Handle, s.state.BaseURL + "/@" + m.Handle})
 	}
 	if !st.Edited.IsZero() {
 		at := st.Edited.UTC()

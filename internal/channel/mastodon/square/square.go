@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -53,10 +54,13 @@ type state struct {
 	BaseURL  string           `json:"base_url"`
 	LastID   int64            `json:"last_id"`
 	Accounts []*account       `json:"accounts"`
+	People   []*account       `json:"people,omitempty"` // who are no followers
 	Apps     []*app           `json:"apps,omitempty"`
 	Statuses []*status        `json:"statuses"`
 	Files    map[string]*file `json:"files"`
 	Keys     map[string]used  `json:"keys,omitempty"` // account and Idempotency-Key
+	Reacted  []reacted        `json:"reacted,omitempty"`
+	Reports  []Report         `json:"reports,omitempty"`
 }
 
 type account struct {
@@ -184,6 +188,7 @@ func (s *Square) Accepted() []Accepted {
 // Post is a status as it can be seen now.
 type Post struct {
 	ID, URL, Text, Warning, Language, Visibility string
+	ReplyTo                                      string // id of what it answers
 	Media                                        []PostMedia
 	Edited                                       bool
 }
@@ -203,7 +208,7 @@ func (s *Square) Posts(handle string) []Post {
 		}
 		p := Post{
 			ID: st.ID, URL: s.address(st), Text: st.Text, Warning: st.Warning, Language: st.Language,
-			Visibility: st.Visibility, Edited: !st.Edited.IsZero(),
+			Visibility: st.Visibility, ReplyTo: st.ReplyTo, Edited: !st.Edited.IsZero(),
 		}
 		for _, id := range st.Files {
 			f := s.state.Files[id]
@@ -227,9 +232,9 @@ func (s *Square) byHandle(handle string) *account {
 	return nil
 }
 
-// byID finds an account or a follower.
+// byID finds an account, a follower or one of the others.
 func (s *Square) byID(id string) *account {
-	for _, a := range s.state.Accounts {
+	for _, a := range slices.Concat(s.state.Accounts, s.state.People) {
 		if a.ID == id {
 			return a
 		}

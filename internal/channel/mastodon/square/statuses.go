@@ -41,7 +41,10 @@ func (s *Square) post(c caller) (any, *problem) {
 		if parent == nil {
 			return nil, refuse(http.StatusNotFound, "The post you are trying to reply to does not appear to exist.")
 		}
-		if s.follower(parent.Account) != nil {
+		if !s.sees(c, parent) {
+			return nil, refuse(http.StatusNotFound, "The post you are trying to reply to does not appear to exist.")
+		}
+		if s.outsider(parent.Account) {
 			asked = parent.Account
 		}
 	}
@@ -182,11 +185,6 @@ func (s *Square) anyStatus(id string) *status {
 	return nil
 }
 
-// visible reports whether the caller may see a status.
-func (c caller) sees(st *status) bool {
-	return st.Visibility == "public" || st.Visibility == "unlisted" || c.account != nil && c.ID == st.Account
-}
-
 func (s *Square) showStatus(c caller) (any, *problem) {
 	st, p := s.seen(c)
 	if p != nil {
@@ -198,7 +196,7 @@ func (s *Square) showStatus(c caller) (any, *problem) {
 // seen finds the status of the address, if the caller may see it.
 func (s *Square) seen(c caller) (*status, *problem) {
 	st := s.anyStatus(c.r.PathValue("id"))
-	if st == nil || !c.sees(st) {
+	if st == nil || !s.sees(c, st) {
 		return nil, refuse(http.StatusNotFound, "Record not found")
 	}
 	return st, nil
@@ -210,13 +208,12 @@ func (s *Square) accountStatuses(c caller) (any, *problem) {
 		return nil, refuse(http.StatusNotFound, "Record not found")
 	}
 	list := []statusEntity{}
-	for _, st := range slices.Backward(s.state.Statuses) {
-		skip := st.Account != id || !c.sees(st) || !c.params.within(st.ID) || c.params.yes("exclude_replies") && st.ReplyTo != ""
-		if !skip && len(list) < c.params.limit(20, 40) {
+	for _, st := range s.state.Statuses {
+		if st.Account == id && s.sees(c, st) && (st.ReplyTo == "" || !c.params.yes("exclude_replies")) {
 			list = append(list, s.statusEntity(st))
 		}
 	}
-	return list, nil
+	return page(c.params, list, 20, 40, func(e statusEntity) string { return e.ID }), nil
 }
 
 // context is what a status answers, and what answers it.
