@@ -160,6 +160,10 @@ func (n *Notices) Subscribe(ctx context.Context, institutionID string, s Subscri
 	if len(s.Scopes) > maxScopes {
 		return fault.InvalidField("profile", "webpush.scopes", maxScopes)
 	}
+	// A browser subscribes with the key: it is there, or made now.
+	if _, err := n.PublicKey(ctx, institutionID); err != nil {
+		return err
+	}
 	now := n.Clock()
 	return n.DB.InTx(ctx, func(tx *db.Tx) error {
 		if ok, err := n.take(ctx, tx, institutionID+"/"+network(from), now); err != nil {
