@@ -35,7 +35,8 @@ type answer struct {
 	zipped   []byte // made for the first reader who takes it
 	etag     string
 	modified time.Time
-	open     bool // other sites' scripts may read it
+	open     bool   // other sites' scripts may read it
+	link     string // header Link
 	until    time.Time
 }
 
@@ -152,6 +153,9 @@ func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
 	h["Vary"] = varies
 	if a.open {
 		h.Set("Access-Control-Allow-Origin", "*")
+	}
+	if a.link != "" {
+		h.Add("Link", a.link)
 	}
 	if a.status == http.StatusOK && web.NotModified(w, r, a.etag, a.modified) {
 		return nil

@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -314,6 +315,8 @@ type messagePage struct {
 	Gallery       bool // several pictures: shown as an album
 	Social        social
 	LD            []any
+	Below         template.HTML // what citizens say of it
+	Webmention    string        // where other sites tell that they link here
 }
 
 // corrected is a correction with its texts parted into what stayed and what changed.
@@ -342,11 +345,21 @@ func (s *Site) message(v *visit) (*answer, error) {
 	page.Share = share(v.url(p.Path()), p.Title)
 	page.Social = s.socialOf(v, p)
 	page.LD = s.linked(v, page.card)
+	page.Webmention = s.mention
+	if s.below != nil {
+		if page.Below, err = s.below(v.Request, v.tx, v.i, p.ID, v.now); err != nil {
+			return nil, err
+		}
+	}
 	crumbs := []layout.Link{home}
 	if page.Profile.ID != "" {
 		crumbs = append(crumbs, layout.Link{Label: page.Profile.Name, URL: "/p/" + page.Profile.Slug})
 	}
-	return s.html(v, http.StatusOK, "site-message", layout.Page{Content: page, Title: p.Title, Description: p.Summary, Canonical: v.url(p.Path()), Crumbs: crumbs})
+	a, err := s.html(v, http.StatusOK, "site-message", layout.Page{Content: page, Title: p.Title, Description: p.Summary, Canonical: v.url(p.Path()), Crumbs: crumbs})
+	if err == nil && s.mention != "" {
+		a.link = "<" + s.mention + `>; rel="webmention"`
+	}
+	return a, err
 }
 
 // share are plain links: they tell the platforms nothing until somebody opens one.

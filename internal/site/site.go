@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"html/template"
 	"io"
 	"log/slog"
 	"net"
@@ -27,7 +28,8 @@ type Blobs interface {
 	Open(ctx context.Context, hash string) (content io.ReadSeekCloser, size int64, err error)
 }
 
-// Options are what a Site is built from; all are required but Clock and Log.
+// Options are what a Site is built from; all are required but Clock, Log, Below
+// and Webmention.
 type Options struct {
 	DB      *db.DB
 	Kit     *web.Kit
@@ -35,6 +37,12 @@ type Options struct {
 	BaseURL *url.URL // scheme and port by which citizens reach the installation
 	Clock   func() time.Time
 	Log     *slog.Logger
+
+	// Below is what stands under a message: comments. It is the same for all readers,
+	// and whoever changes it makes the institution's version grow.
+	Below func(r *http.Request, tx *db.Tx, i institution.Institution, messageID string, now time.Time) (template.HTML, error)
+	// Webmention is the path that other sites tell when they link to a message.
+	Webmention string
 }
 
 // Site answers citizens. Safe for concurrent use.
@@ -45,6 +53,8 @@ type Site struct {
 	base     *url.URL
 	clock    func() time.Time
 	log      *slog.Logger
+	below    func(r *http.Request, tx *db.Tx, i institution.Institution, messageID string, now time.Time) (template.HTML, error)
+	mention  string
 	pages    *cache
 	versions *versions
 	files    *cache
@@ -65,7 +75,7 @@ func New(o Options) (*Site, error) {
 		return nil, err
 	}
 	return &Site{
-		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log,
+		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention,
 		pages: newCache(cacheBytes), files: newCache(fileBytes), versions: newVersions(o.DB),
 	}, nil
 }
@@ -178,7 +188,7 @@ func (s *Site) Shell(r *http.Request, p *layout.Page) {
 // Masthead is what a page says about whose it is.
 func Masthead(i institution.Institution) layout.Institution {
 	m := layout.Institution{Name: i.Name, Tagline: i.Motto, URL: "/", Color: i.Colour,
-		Footer: layout.Footer{Accessibility: i.AccessibilityURL, Privacy: i.PrivacyURL, Legal: i.LegalURL}}
+		Footer: layout.Footer{Accessibility: i.AccessibilityURL, Privacy: i.PrivacyURL, Legal: i.LegalURL, Rules: "/regole"}}
 	for _, line := range []string{i.Address, i.Phone, i.Email} {
 		if line != "" {
 			m.Footer.Contacts = append(m.Footer.Contacts, line)

@@ -84,6 +84,7 @@ type Footer struct {
 	Privacy       string
 	Legal         string
 	Feedback      string // the accessibility feedback form
+	Rules         string // of taking part: what may be said here
 }
 
 // Link is a label with an address. Labels are already in the reader's language.

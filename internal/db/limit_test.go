@@ -1,0 +1,34 @@
+package db_test
+
+import (
+	"testing"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/testkit"
+)
+
+func TestLimitAllowsABurstAndThenOneEverySoOften(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		l := db.Limit{Every: time.Minute, Burst: 3}
+		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+		try := func(bucket string, at time.Time) (ok bool) {
+			t.Helper()
+			if err := d.InTx(t.Context(), func(tx *db.Tx) (err error) { ok, err = l.Allow(t.Context(), tx, bucket, at); return err }); err != nil {
+				t.Fatal(err)
+			}
+			return ok
+		}
+		for n, want := range []bool{true, true, true, false, false} {
+			if try("a", now) != want {
+				t.Errorf("attempt %d: want %v", n+1, want)
+			}
+		}
+		if !try("b", now) {
+			t.Error("another bucket is counted with the first")
+		}
+		if try("a", now.Add(59*time.Second)) || !try("a", now.Add(time.Minute)) || try("a", now.Add(time.Minute)) {
+			t.Error("after a minute one attempt, and only one, is allowed")
+		}
+	})
+}
