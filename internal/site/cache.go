@@ -36,7 +36,7 @@ type answer struct {
 	etag     string
 	modified time.Time
 	open     bool   // other sites' scripts may read it
-	link     string // header Link
+	links    string // header Link
 	until    time.Time
 }
 
@@ -154,8 +154,8 @@ func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
 	if a.open {
 		h.Set("Access-Control-Allow-Origin", "*")
 	}
-	if a.link != "" {
-		h.Add("Link", a.link)
+	if a.links != "" {
+		h.Add("Link", a.links)
 	}
 	if a.status == http.StatusOK && web.NotModified(w, r, a.etag, a.modified) {
 		return nil

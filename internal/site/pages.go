@@ -357,7 +357,7 @@ func (s *Site) message(v *visit) (*answer, error) {
 	}
 	a, err := s.html(v, http.StatusOK, "site-message", layout.Page{Content: page, Title: p.Title, Description: p.Summary, Canonical: v.url(p.Path()), Crumbs: crumbs})
 	if err == nil && s.mention != "" {
-		a.link = "<" + s.mention + `>; rel="webmention"`
+		a.links = "<" + s.mention + `>; rel="webmention"`
 	}
 	return a, err
 }
