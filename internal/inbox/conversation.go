@@ -27,7 +27,7 @@ type Conversation struct {
 	Subject              string // the first words, on one line
 	State                State
 	Waiting              bool // the last word is the citizen's, and nobody has closed it
-	Comments             int  // things the citizens said in it
+	Comments             int  // things the citizens said in it and did not take back
 	OfficeID, PersonID   string
 	AssignedAt, DueAt    time.Time // DueAt is zero without a deadline
 	RemindedAt           time.Time

@@ -26,36 +26,6 @@ func (moderate) Kind() string { return "inbox.moderate" }
 func (in *Inbox) workReduce(ctx context.Context, _ reduce) error     { return errSoon }
 func (in *Inbox) workModerate(ctx context.Context, _ moderate) error { return errSoon }
 
-func (in *Inbox) Hear(ctx context.Context, tx *db.Tx, institutionID, channelID string, said []channel.Said) error {
-	return errSoon
-}
-func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter, now time.Time) ([]Row, error) {
-	return nil, errSoon
-}
-func CountAll(ctx context.Context, tx *db.Tx, institutionID, personID string, now time.Time) (Counts, error) {
-	return Counts{}, errSoon
-}
-func (in *Inbox) Thread(ctx context.Context, tx *db.Tx, institutionID, id string, now time.Time) (Thread, error) {
-	return Thread{}, errSoon
-}
-
-// Find returns a conversation, by its ID or that of one joined to it. Fault: NotFound.
-func Find(ctx context.Context, tx *db.Tx, institutionID, id string) (Conversation, error) {
-	return Conversation{}, errSoon
-}
-func CommentByID(ctx context.Context, tx *db.Tx, institutionID, id string) (Comment, error) {
-	return Comment{}, errSoon
-}
-func AuthorByID(ctx context.Context, tx *db.Tx, institutionID, id string) (Author, error) {
-	return Author{}, errSoon
-}
-func AnswerByID(ctx context.Context, tx *db.Tx, institutionID, id string) (Answer, error) {
-	return Answer{}, errSoon
-}
-func NoteByID(ctx context.Context, tx *db.Tx, institutionID, id string) (Note, error) {
-	return Note{}, errSoon
-}
-
 func (in *Inbox) Assign(ctx context.Context, institutionID string, ids []string, to To) error {
 	return errSoon
 }

@@ -171,7 +171,6 @@ type Event struct {
 
 // The events. Detail is in brackets.
 const (
-	EventOpened    = "opened"
 	EventAssigned  = "assigned" // [office ID]
 	EventDeadline  = "deadline" // [moment, RFC 3339; empty: taken away]
 	EventClosed    = "closed"

@@ -1,0 +1,202 @@
+package inbox
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/publishing"
+)
+
+// query gathers the arguments of a statement.
+type query struct{ args []any }
+
+// arg adds an argument and returns its placeholder.
+func (q *query) arg(v any) string {
+	q.args = append(q.args, v)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// maxSearch bounds the words of a search.
+const maxSearch = 8
+
+// where is the condition of a filter on conversation c. What a partial index
+// covers is written as the index has it.
+func (f Filter) where(q *query, institutionID string, now time.Time) string {
+	all := []string{"c.institution_id = $1"}
+	add := func(condition string) { all = append(all, condition) }
+	switch {
+	case f.Waiting || f.Overdue || f.Sort == Deadline:
+		add("c.state = 'open' AND c.waiting")
+		if f.State == Closed {
+			add("FALSE")
+		}
+	case f.State == Open:
+		add("c.state = 'open'")
+	case f.State == Closed:
+		add("c.state = 'closed'")
+	}
+	if f.Sort == Deadline || f.Overdue {
+		add("c.due_at > 0")
+	}
+	if f.Overdue {
+		add("c.due_at < " + q.arg(db.At(now)))
+	}
+	switch {
+	case f.Public && !f.Private:
+		add("c.private = FALSE")
+	case f.Private && !f.Public:
+		add("c.private = TRUE")
+	}
+	switch f.OfficeID {
+	case "":
+	case NoOffice:
+		add("c.office_id = ''")
+	default:
+		add("c.office_id = " + q.arg(f.OfficeID))
+	}
+	if f.PersonID != "" {
+		add("c.person_id <> '' AND c.person_id = " + q.arg(f.PersonID))
+	}
+	if f.MessageID != "" {
+		add("c.message_id <> '' AND c.message_id = " + q.arg(f.MessageID))
+	}
+	for _, is := range []struct{ column, value string }{{"profile_id", f.ProfileID}, {"platform", string(f.Platform)}, {"channel_id", f.ChannelID}, {"author_id", f.AuthorID}} {
+		if is.value != "" {
+			add("c." + is.column + " = " + q.arg(is.value))
+		}
+	}
+	if f.Held {
+		add("c.id IN (SELECT conversation_id FROM comment WHERE institution_id = $1 AND held)")
+	}
+	if f.ToApprove {
+		add("c.id IN (SELECT conversation_id FROM answer WHERE institution_id = $1 AND state = 'submitted')")
+	}
+	if f.Unsent {
+		add("c.id IN (" + unsent + ")")
+	}
+	for _, forms := range searched(f.Text) {
+		for i, s := range forms {
+			forms[i] = q.arg(s)
+		}
+		add("c.id IN (SELECT conversation_id FROM conversation_stem WHERE institution_id = $1 AND stem IN (" + strings.Join(forms, ", ") + "))")
+	}
+	return strings.Join(all, " AND ")
+}
+
+// unsent selects the conversations with an answer that did not reach its channel.
+const unsent = `SELECT a.conversation_id FROM delivery d JOIN answer a ON a.institution_id = d.institution_id AND a.id = d.message_id
+	WHERE d.institution_id = $1 AND d.kind = 'answer' AND d.state IN ('refused', 'unconfirmed', 'given_up') AND NOT d.withdraw`
+
+// searched lists the words of a search, each in the forms under which either
+// language's rules index it. A word that is too common to be indexed is left out.
+func searched(text string) (words [][]string) {
+	for _, w := range strings.FieldsFunc(cut(text, 400), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.Is(unicode.M, r) }) {
+		forms := map[string]bool{}
+		for _, lang := range []string{"it", "en"} {
+			for s := range publishing.Stems(w, lang) {
+				forms[s] = true
+			}
+		}
+		if len(forms) > 0 && len(words) < maxSearch {
+			words = append(words, slices.Sorted(maps.Keys(forms)))
+		}
+	}
+	return words
+}
+
+// order is how a list is sorted, and what lies after the cursor.
+func (f Filter) order(q *query) (order, after string) {
+	column, sign := "last_at", "<"
+	order = "%[1]s.last_at DESC, %[1]s.id DESC"
+	switch f.Sort {
+	case Oldest:
+		order, sign = "%[1]s.last_at, %[1]s.id", ">"
+	case Deadline:
+		order, column, sign = "%[1]s.due_at, %[1]s.id", "due_at", ">"
+	}
+	if f.Before.ID != "" {
+		after = fmt.Sprintf(" AND (c.%s, c.id) %s (%s, %s)", column, sign, q.arg(db.At(f.Before.At)), q.arg(f.Before.ID))
+	}
+	return fmt.Sprintf(order, "c"), after
+}
+
+// maxExcerpt bounds a row's excerpt, in characters.
+const maxExcerpt = 200
+
+// List returns a page of the conversations of a filter, in one query. The page
+// after it begins at the last row's After.
+func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter, now time.Time) ([]Row, error) {
+	if f.Limit <= 0 {
+		f.Limit = 50
+	}
+	q := &query{args: []any{institutionID}}
+	where := f.where(q, institutionID, now)
+	order, after := f.order(q)
+	limit := q.arg(min(f.Limit, MaxList))
+	return db.All(ctx, tx, scanRow, `
+		WITH picked AS (SELECT c.id FROM conversation c WHERE `+where+after+` ORDER BY `+order+` LIMIT `+limit+`)
+		SELECT `+conversationColumns+`,
+			coalesce(a.platform, ''), coalesce(a.remote_id, ''), coalesce(a.handle, ''), coalesce(a.name, ''), coalesce(a.url, ''), coalesce(a.avatar, ''), coalesce(a.blocked_at, 0),
+			coalesce(t.title, ''), coalesce(p.name, ''), coalesce(o.name, ''), coalesce(w.name, ''), coalesce(h.name, ''),
+			coalesce((SELECT substr(m.text, 1, 800) FROM comment m WHERE m.institution_id = c.institution_id AND m.conversation_id = c.id
+				AND NOT m.ours AND m.deleted_at = 0 AND m.hidden_at = 0 ORDER BY m.said_at DESC LIMIT 1), ''),
+			c.last_at > coalesce((SELECT m.said_at FROM comment m WHERE m.institution_id = c.institution_id AND m.conversation_id = c.id
+				AND NOT m.ours ORDER BY m.said_at DESC LIMIT 1), c.last_at),
+			EXISTS (SELECT 1 FROM comment m WHERE m.institution_id = c.institution_id AND m.conversation_id = c.id AND m.held),
+			EXISTS (SELECT 1 FROM answer x WHERE x.institution_id = c.institution_id AND x.conversation_id = c.id AND x.state = 'submitted'),
+			EXISTS (SELECT 1 FROM answer x JOIN delivery d ON d.institution_id = x.institution_id AND d.message_id = x.id AND d.kind = 'answer'
+				WHERE x.institution_id = c.institution_id AND x.conversation_id = c.id AND d.state IN ('refused', 'unconfirmed', 'given_up') AND NOT d.withdraw)
+		FROM picked k JOIN conversation c ON c.institution_id = $1 AND c.id = k.id
+			LEFT JOIN author a ON a.institution_id = c.institution_id AND a.id = c.author_id
+			LEFT JOIN message t ON t.institution_id = c.institution_id AND t.id = c.message_id
+			LEFT JOIN profile p ON p.institution_id = c.institution_id AND p.id = c.profile_id
+			LEFT JOIN office o ON o.institution_id = c.institution_id AND o.id = c.office_id
+			LEFT JOIN channel h ON h.institution_id = c.institution_id AND h.id = c.channel_id
+			LEFT JOIN person w ON w.id = c.person_id
+		ORDER BY `+order, q.args...)
+}
+
+func scanRow(s db.Scanner) (r Row, err error) {
+	var blocked int64
+	r.Conversation, err = scanConversation(s, &r.Author.Platform, &r.Author.RemoteID, &r.Author.Handle, &r.Author.Name, &r.Author.URL, &r.Author.Avatar, &blocked,
+		&r.MessageTitle, &r.ProfileName, &r.OfficeName, &r.PersonName, &r.ChannelName, &r.Excerpt, &r.LastOurs, &r.Held, &r.ToApprove, &r.Unsent)
+	r.Author.ID, r.Author.BlockedAt, r.Excerpt = r.AuthorID, db.When(blocked), excerpt(r.Excerpt, maxExcerpt)
+	return r, err
+}
+
+// CountAll counts the conversations of the menu and the tabs, in one query: each
+// number stops at MaxCount.
+func CountAll(ctx context.Context, tx *db.Tx, institutionID, personID string, now time.Time) (n Counts, err error) {
+	q := &query{args: []any{institutionID}}
+	var columns []string
+	var into []any
+	count := func(dest *int, f Filter) {
+		columns = append(columns, fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM conversation c WHERE %s LIMIT %d) AS n)`, f.where(q, institutionID, now), MaxCount))
+		into = append(into, dest)
+	}
+	for _, t := range []struct {
+		tab  *Tab
+		base Filter
+	}{{&n.Public, Filter{Public: true}}, {&n.Private, Filter{Private: true}}} {
+		with := func(change func(*Filter)) Filter { f := t.base; change(&f); return f }
+		count(&t.tab.Waiting, with(func(f *Filter) { f.Waiting = true }))
+		count(&t.tab.Overdue, with(func(f *Filter) { f.Overdue = true }))
+		if personID != "" {
+			count(&t.tab.Mine, with(func(f *Filter) { f.State, f.PersonID = Open, personID }))
+		}
+		count(&t.tab.ToApprove, with(func(f *Filter) { f.ToApprove = true }))
+		count(&t.tab.Held, with(func(f *Filter) { f.Held = true }))
+		count(&t.tab.Unsent, with(func(f *Filter) { f.Unsent = true }))
+		count(&t.tab.Open, with(func(f *Filter) { f.State = Open }))
+		count(&t.tab.Closed, with(func(f *Filter) { f.State = Closed }))
+		count(&t.tab.All, t.base)
+	}
+	err = tx.QueryRow(ctx, "SELECT "+strings.Join(columns, ", "), q.args...).Scan(into...)
+	return n, err
+}
