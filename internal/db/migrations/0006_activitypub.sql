@@ -93,7 +93,8 @@ CREATE TABLE ap_host (
 )
 ;;
 -- ap_remote: an actor of another server, as its own document describes it, until
--- fetched_at is too old. gone_at is set when it said that it is no more.
+-- fetched_at is too old. deliver_to is where it takes what is for many: the shared
+-- inbox of its server where there is one. gone_at is set when it is no more.
 CREATE TABLE ap_remote (
 	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
 	id             TEXT NOT NULL,
@@ -103,7 +104,8 @@ CREATE TABLE ap_remote (
 	url            TEXT NOT NULL DEFAULT '',
 	avatar         TEXT NOT NULL DEFAULT '',
 	inbox          TEXT NOT NULL DEFAULT '',
-	shared_inbox   TEXT NOT NULL DEFAULT '',
+	deliver_to     TEXT NOT NULL DEFAULT '',
+	deliver_host   TEXT NOT NULL DEFAULT '',
 	key_id         TEXT NOT NULL DEFAULT '',
 	key_pem        TEXT NOT NULL DEFAULT '',
 	indexable      BOOLEAN NOT NULL DEFAULT FALSE,

@@ -1,0 +1,429 @@
+package activitypub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"codeberg.org/arengo/arengo/internal/channel/activitypub/sig"
+	"codeberg.org/arengo/arengo/internal/channel/wire"
+	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/jobs"
+)
+
+const (
+	sweepEvery = 30 * time.Second
+	// atOnce is how many requests one server gets from us at the same time.
+	atOnce = 4
+	// perTurn is how many deliveries a worker takes before it writes down what
+	// became of them; a crash repeats at most so many, and receivers know an
+	// activity by its id.
+	perTurn = 64
+	// turnFor is how long a worker stays with one server before others get a chance.
+	turnFor = time.Minute
+	// leaseFor outlives the longest turn.
+	leaseFor = 3 * time.Minute
+	// deadAfter is how long a server may be out of reach before nothing new is
+	// addressed to it, until it speaks to us.
+	deadAfter = 7 * 24 * time.Hour
+	// postTimeout bounds one delivery.
+	postTimeout = 15 * time.Second
+)
+
+// waits are the times between two tries of a delivery: ten tries in two and a half
+// days, more than a week-end.
+func waits() []time.Duration {
+	return []time.Duration{time.Minute, 10 * time.Minute, time.Hour, 4 * time.Hour, 8 * time.Hour, 12 * time.Hour, 12 * time.Hour, 12 * time.Hour, 12 * time.Hour}
+}
+
+// waitAfter is when to try again after so many tries; ok is false when it was the
+// last.
+func waitAfter(tries int) (time.Duration, bool) {
+	all := waits()
+	if tries > len(all) {
+		return 0, false
+	}
+	return all[max(tries, 1)-1], true
+}
+
+// deliver is the job that carries to one server what waits for it.
+type deliver struct {
+	InstitutionID string `json:"institution_id"`
+	Host          string `json:"host"`
+}
+
+func (deliver) Kind() string { return "activitypub.deliver" }
+
+// sweep is the job that wakes the deliveries whose time has come.
+type sweep struct{}
+
+func (sweep) Kind() string { return "activitypub.sweep" }
+
+func (s *Server) workSweep(ctx context.Context, _ sweep) error {
+	now := db.At(s.clock())
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		due, err := db.All(ctx, tx, func(r db.Scanner) (a jobs.Args, err error) {
+			var d deliver
+			err = r.Scan(&d.InstitutionID, &d.Host)
+			return d, err
+		}, `SELECT DISTINCT d.institution_id, d.host FROM ap_delivery d
+			LEFT JOIN ap_host h ON h.institution_id = d.institution_id AND h.host = d.host
+			WHERE d.state = 'waiting' AND d.next_at <= $1 AND (h.host IS NULL OR h.lease_until < $1) LIMIT 2000`, now)
+		if err != nil {
+			return err
+		}
+		return s.pool.EnqueueAll(ctx, tx, due, jobs.When{Queue: jobs.Delivery})
+	})
+}
+
+// workDeliver holds the lease of a server while it carries what is due there. A
+// second worker finds the lease taken and ends: what it came for was written
+// before the lease is given back, and is looked for once more after that.
+func (s *Server) workDeliver(ctx context.Context, j deliver) error {
+	started := s.clock()
+	for {
+		lease := db.NewID()
+		scheme, ok, err := s.takeHost(ctx, j, lease)
+		if err != nil || !ok {
+			return err
+		}
+		more, err := s.turn(ctx, j, lease, scheme, started)
+		if e := s.leaveHost(context.WithoutCancel(ctx), j, lease); err == nil {
+			err = e
+		}
+		if err != nil || !more {
+			return err
+		}
+		if s.clock().Sub(started) >= turnFor {
+			return s.db.InTx(ctx, func(tx *db.Tx) error { return s.pool.Enqueue(ctx, tx, j, jobs.When{Queue: jobs.Delivery}) })
+		}
+		left, err := s.due(ctx, j)
+		if err != nil || len(left) == 0 {
+			return err
+		}
+	}
+}
+
+func (s *Server) takeHost(ctx context.Context, j deliver, lease string) (scheme sig.Scheme, ok bool, err error) {
+	now := s.clock()
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		err := tx.QueryRow(ctx, `
+			INSERT INTO ap_host (institution_id, host, lease, lease_until) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (institution_id, host) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until WHERE ap_host.lease_until < $5
+			RETURNING scheme`, j.InstitutionID, j.Host, lease, db.At(now.Add(leaseFor)), db.At(now)).Scan(&scheme)
+		if errors.Is(err, db.ErrNone) {
+			return nil
+		}
+		ok = err == nil
+		return err
+	})
+	if scheme == "" {
+		scheme = sig.Cavage
+	}
+	return scheme, ok, err
+}
+
+func (s *Server) leaveHost(ctx context.Context, j deliver, lease string) error {
+	return s.db.InTx(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE ap_host SET lease = '', lease_until = 0 WHERE institution_id = $1 AND host = $2 AND lease = $3`, j.InstitutionID, j.Host, lease)
+		return err
+	})
+}
+
+// parcel is one activity on its way to one inbox.
+type parcel struct {
+	inbox, activityID, actor string
+	body                     []byte
+	attempts                 int
+
+	outcome outcome
+}
+
+// outcome is what became of a try. An empty state is: not tried.
+type outcome struct {
+	state       string // sent, refused, waiting
+	code        string
+	wait        time.Duration // as the server asked
+	unreachable bool          // the server did not answer at all
+	scheme      sig.Scheme    // the way of signing that it took
+}
+
+// due lists what is to be carried to a server now: for each inbox in order, and
+// nothing that would overtake what still waits.
+func (s *Server) due(ctx context.Context, j deliver) (all []*parcel, err error) {
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		all, err = db.All(ctx, tx, func(r db.Scanner) (*parcel, error) {
+			var p parcel
+			err := r.Scan(&p.inbox, &p.activityID, &p.attempts, &p.actor, &p.body)
+			return &p, err
+		}, `SELECT d.inbox, d.activity_id, d.attempts, a.actor, a.body FROM ap_delivery d
+			JOIN ap_activity a ON a.institution_id = d.institution_id AND a.id = d.activity_id
+			WHERE d.institution_id = $1 AND d.host = $2 AND d.state = 'waiting' AND d.next_at <= $3
+				AND NOT EXISTS (SELECT 1 FROM ap_delivery e WHERE e.institution_id = $1 AND e.host = $2 AND e.inbox = d.inbox
+					AND e.state = 'waiting' AND e.activity_id < d.activity_id AND e.next_at > $3)
+			ORDER BY d.inbox, d.activity_id LIMIT $4`, j.InstitutionID, j.Host, db.At(s.clock()), perTurn)
+		return err
+	})
+	return all, err
+}
+
+// turn carries some of what is due; more is false when nothing is left to do now.
+func (s *Server) turn(ctx context.Context, j deliver, lease string, scheme sig.Scheme, started time.Time) (more bool, err error) {
+	for s.clock().Sub(started) < turnFor {
+		all, err := s.due(ctx, j)
+		if err != nil || len(all) == 0 {
+			return true, err // looked for once more when the lease is back
+		}
+		signers, err := s.signersFor(ctx, j.InstitutionID, all)
+		if err != nil {
+			return false, err
+		}
+		s.carry(ctx, all, signers, scheme)
+		// What is known is written even while the process stops.
+		reached, err := s.record(context.WithoutCancel(ctx), j, lease, all)
+		if err != nil || !reached || ctx.Err() != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// signersFor reads the keys of those who speak. An actor whose key is gone has none.
+func (s *Server) signersFor(ctx context.Context, institutionID string, all []*parcel) (map[string]sig.Signer, error) {
+	by := map[string]sig.Signer{}
+	for _, p := range all {
+		if _, ok := by[p.actor]; ok {
+			continue
+		}
+		by[p.actor] = sig.Signer{}
+		var a actor
+		err := s.db.Read(ctx, func(tx *db.Tx) error {
+			where, err := s.placeByID(ctx, tx, institutionID)
+			if err != nil {
+				return err
+			}
+			if p.actor == "" {
+				a.place = where
+				return nil
+			}
+			a, err = s.actorByName(ctx, tx, where, p.actor)
+			return err
+		})
+		if errors.Is(err, errNoActor) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		var signer sig.Signer
+		if p.actor == "" {
+			signer, err = s.instanceSigner(ctx, a.place)
+		} else {
+			signer, err = s.signer(a)
+		}
+		if err != nil {
+			s.log.WarnContext(ctx, "the key of an actor cannot be read", "actor", p.actor, "error", err.Error())
+			continue
+		}
+		by[p.actor] = signer
+	}
+	return by, nil
+}
+
+// carry tries the parcels, several inboxes at once, each inbox in order. It stops
+// when the server does not answer, for all the others would wait in vain, too.
+func (s *Server) carry(ctx context.Context, all []*parcel, signers map[string]sig.Signer, scheme sig.Scheme) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	lanes := make(chan []*parcel)
+	var wg sync.WaitGroup
+	for range atOnce {
+		wg.Go(func() {
+			for lane := range lanes {
+				for _, p := range lane {
+					if ctx.Err() != nil {
+						break
+					}
+					p.outcome = s.post(ctx, p, signers[p.actor], scheme)
+					if p.outcome.unreachable {
+						stop()
+					}
+					if p.outcome.state == "waiting" {
+						break
+					}
+				}
+			}
+		})
+	}
+	for from := 0; from < len(all); {
+		to := from + 1
+		for to < len(all) && all[to].inbox == all[from].inbox {
+			to++
+		}
+		lanes <- all[from:to]
+		from = to
+	}
+	close(lanes)
+	wg.Wait()
+}
+
+// post makes one try, in the way of signing that the server took before, and when
+// it does not take the signature, once in the other way.
+func (s *Server) post(ctx context.Context, p *parcel, signer sig.Signer, scheme sig.Scheme) outcome {
+	if signer.Key == nil {
+		return outcome{state: "waiting", code: "key"}
+	}
+	o := s.postAs(ctx, p, signer, scheme)
+	if o.code == "401" || o.code == "403" || o.code == "400" {
+		other := sig.RFC9421
+		if scheme == sig.RFC9421 {
+			other = sig.Cavage
+		}
+		if again := s.postAs(ctx, p, signer, other); again.state == "sent" {
+			again.scheme = other
+			return again
+		}
+	}
+	return o
+}
+
+func (s *Server) postAs(ctx context.Context, p *parcel, signer sig.Signer, scheme sig.Scheme) outcome {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.inbox, bytes.NewReader(p.body))
+	if err != nil {
+		return outcome{state: "refused", code: "address"}
+	}
+	req.Header.Set("Content-Type", activityType)
+	req.Header.Set("Accept", activityType)
+	if err := signer.Sign(req, p.body, scheme, s.clock()); err != nil {
+		return outcome{state: "waiting", code: "key"}
+	}
+	resp, err := s.fetch.Do(fetch.WithLimits(ctx, fetch.Limits{Timeout: postTimeout, MaxBody: 64 << 10}), req)
+	if err != nil {
+		switch {
+		case errors.Is(err, fetch.ErrPrivate), errors.Is(err, fetch.ErrScheme):
+			return outcome{state: "refused", code: "private"}
+		case errors.Is(err, fetch.ErrBusy), errors.Is(err, context.Canceled):
+			return outcome{} // our own doing: not a try
+		}
+		return outcome{state: "waiting", code: wire.Lost(err, wire.Repeatable).Code, unreachable: true}
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 32<<10)) // so that the connection serves again
+	return judge(resp)
+}
+
+// judge reads an answer. 401 and 403 may pass: a server that could not read our key
+// just now says the same as one that does not want us.
+func judge(resp *http.Response) outcome {
+	code := fmt.Sprint(resp.StatusCode)
+	switch c := resp.StatusCode; {
+	case c >= 200 && c < 300:
+		return outcome{state: "sent"}
+	case c == http.StatusTooManyRequests, c == http.StatusServiceUnavailable:
+		return outcome{state: "waiting", code: code, wait: wire.Wait(resp.Header)}
+	case c >= 500, c == http.StatusRequestTimeout, c == http.StatusUnauthorized, c == http.StatusForbidden:
+		return outcome{state: "waiting", code: code}
+	}
+	return outcome{state: "refused", code: code}
+}
+
+// record writes down what became of the parcels. reached is false when the server
+// did not answer: then all that waits for it waits longer.
+func (s *Server) record(ctx context.Context, j deliver, lease string, all []*parcel) (reached bool, err error) {
+	now := s.clock()
+	reached = true
+	err = s.db.InTx(ctx, func(tx *db.Tx) error {
+		answered, code, scheme := false, "", sig.Scheme("")
+		for _, p := range all {
+			o := p.outcome
+			if o.state == "" {
+				continue
+			}
+			if o.unreachable {
+				reached, code = false, o.code
+			} else {
+				answered = true
+			}
+			if o.scheme != "" {
+				scheme = o.scheme
+			}
+			if err := s.settle(ctx, tx, j, p, now); err != nil {
+				return err
+			}
+		}
+		if answered {
+			reached = true
+		}
+		return s.noteHost(ctx, tx, j, lease, reached, code, scheme, now)
+	})
+	return reached, err
+}
+
+// settle writes down one try.
+func (s *Server) settle(ctx context.Context, tx *db.Tx, j deliver, p *parcel, now time.Time) error {
+	state, next := p.outcome.state, now
+	if state == "waiting" {
+		wait, more := waitAfter(p.attempts + 1)
+		if !more {
+			state = "given_up"
+		}
+		next = now.Add(max(wait, min(p.outcome.wait, 24*time.Hour)))
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE ap_delivery SET state = $5, attempts = attempts + 1, next_at = $6, code = $7, changed_at = $8
+		WHERE institution_id = $1 AND host = $2 AND inbox = $3 AND activity_id = $4 AND state = 'waiting'`,
+		j.InstitutionID, j.Host, p.inbox, p.activityID, state, db.At(next), p.outcome.code, db.At(now))
+	if err != nil || p.outcome.code != "410" {
+		return err
+	}
+	// The inbox is no more (RFC 9110, 15.5.11): nobody reads there.
+	_, err = tx.Exec(ctx, `
+		DELETE FROM ap_follower WHERE institution_id = $1 AND remote_id IN
+			(SELECT id FROM ap_remote WHERE institution_id = $1 AND inbox = $2 AND deliver_to = $2)`, j.InstitutionID, p.inbox)
+	return err
+}
+
+func (s *Server) noteHost(ctx context.Context, tx *db.Tx, j deliver, lease string, reached bool, code string, scheme sig.Scheme, now time.Time) error {
+	if reached {
+		_, err := tx.Exec(ctx, `
+			UPDATE ap_host SET failing_since = 0, code = '', answered_at = $4, lease_until = $5, scheme = CASE WHEN $6 <> '' THEN $6 ELSE scheme END
+			WHERE institution_id = $1 AND host = $2 AND lease = $3`, j.InstitutionID, j.Host, lease, db.At(now), db.At(now.Add(leaseFor)), string(scheme))
+		return err
+	}
+	if _, err := tx.Exec(ctx, `
+		UPDATE ap_host SET failing_since = CASE WHEN failing_since = 0 THEN $4 ELSE failing_since END, code = $5
+		WHERE institution_id = $1 AND host = $2 AND lease = $3`, j.InstitutionID, j.Host, lease, db.At(now), code); err != nil {
+		return err
+	}
+	return s.postpone(ctx, tx, j, code, now)
+}
+
+// postpone makes all that is due at a server that does not answer wait like what
+// was tried: it would have failed, too.
+func (s *Server) postpone(ctx context.Context, tx *db.Tx, j deliver, code string, now time.Time) error {
+	tries, err := db.All(ctx, tx, db.Col[int], `
+		SELECT DISTINCT attempts FROM ap_delivery WHERE institution_id = $1 AND host = $2 AND state = 'waiting' AND next_at <= $3`, j.InstitutionID, j.Host, db.At(now))
+	if err != nil {
+		return err
+	}
+	for _, n := range tries {
+		state := "waiting"
+		wait, more := waitAfter(n + 1)
+		if !more {
+			state = "given_up"
+		}
+		if _, err := tx.Exec(ctx, `
+			UPDATE ap_delivery SET state = $4, attempts = attempts + 1, next_at = $5, code = $6, changed_at = $7
+			WHERE institution_id = $1 AND host = $2 AND state = 'waiting' AND attempts = $3 AND next_at <= $7`,
+			j.InstitutionID, j.Host, n, state, db.At(now.Add(wait)), code, db.At(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
