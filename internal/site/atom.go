@@ -62,6 +62,9 @@ func (f feed) atom() ([]byte, error) {
 	doc := atomDoc{NS: "http://www.w3.org/2005/Atom", Lang: f.Lang, Title: visible(f.Title), Subtitle: visible(f.Description), ID: f.ID,
 		Updated: f.rfc3339(f.Updated), Author: atomAuthor{visible(f.Author)}, Generator: "Arengo",
 		Links: []atomLink{{Rel: "self", Type: "application/atom+xml", Href: f.Self}, {Rel: "alternate", Type: "text/html", Href: f.Home}}}
+	for _, u := range f.Hubs {
+		doc.Links = append(doc.Links, atomLink{Rel: "hub", Href: u})
+	}
 	for _, i := range f.Items {
 		e := atomEntry{Lang: i.Lang, Title: visible(i.Title), ID: i.id(), Published: f.rfc3339(i.PublishedAt), Updated: f.rfc3339(i.updated()),
 			Author: atomAuthor{visible(i.Author)}, Links: []atomLink{{Rel: "alternate", Type: "text/html", Href: i.URL}},

@@ -23,6 +23,7 @@ const (
 type feed struct {
 	Title, Description string
 	Home, Self         string // absolute addresses
+	Hubs               []string
 	ID                 string // for ever the same
 	Lang               string
 	Author             string
@@ -103,6 +104,19 @@ func (s *Site) topicFeed(v *visit) (*answer, error) {
 			ID: "urn:uuid:" + v.i.ID + ":argomento:" + url.PathEscape(tag)})
 }
 
+// links name the hubs and the feed itself in a header (WebSub, 4), for readers that
+// do not open it; empty without a hub.
+func (f feed) links() string {
+	if len(f.Hubs) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, u := range f.Hubs {
+		b.WriteString("<" + u + `>; rel="hub", `)
+	}
+	return b.String() + "<" + f.Self + `>; rel="self"`
+}
+
 func orElse(text, other string) string {
 	if text != "" {
 		return text
@@ -135,11 +149,16 @@ func (s *Site) feed(v *visit, name string, f filter, out feed) (*answer, error) 
 			out.Updated = it.updated()
 		}
 	}
+	if s.hubs != nil && !f.events {
+		if out.Hubs, err = s.hubs(v.Context(), v.tx, v.i); err != nil {
+			return nil, err
+		}
+	}
 	body, err := write(out)
 	if err != nil {
 		return nil, err
 	}
-	return &answer{status: http.StatusOK, kind: kind, body: body, modified: modified, open: true}, nil
+	return &answer{status: http.StatusOK, kind: kind, body: body, modified: modified, open: true, links: out.links()}, nil
 }
 
 func newItem(v *visit, p Publication) item {

@@ -15,11 +15,17 @@ type jsonDoc struct {
 	Description string       `json:"description,omitempty"`
 	Language    string       `json:"language,omitempty"`
 	Authors     []jsonAuthor `json:"authors"`
+	Hubs        []jsonHub    `json:"hubs,omitempty"`
 	Items       []jsonItem   `json:"items"`
 }
 
 type jsonAuthor struct {
 	Name string `json:"name"`
+}
+
+type jsonHub struct {
+	Type string `json:"type"`
+	URL  string `json:"url"`
 }
 
 type jsonItem struct {
@@ -57,6 +63,9 @@ type jsonEvent struct {
 func (f feed) json() ([]byte, error) {
 	doc := jsonDoc{Version: "https://jsonfeed.org/version/1.1", Title: f.Title, Home: f.Home, Self: f.Self, Description: f.Description, Language: f.Lang,
 		Authors: []jsonAuthor{{f.Author}}, Items: []jsonItem{}}
+	for _, u := range f.Hubs {
+		doc.Hubs = append(doc.Hubs, jsonHub{"WebSub", u})
+	}
 	for _, i := range f.Items {
 		e := jsonItem{ID: i.id(), URL: i.URL, Title: i.Title, HTML: i.HTML, Text: i.Text, Summary: i.Summary, Published: f.rfc3339(i.PublishedAt),
 			Authors: []jsonAuthor{{i.Author}}, Language: i.Lang}

@@ -26,7 +26,7 @@ type rssChannel struct {
 	Language    string     `xml:"language,omitempty"`
 	Built       string     `xml:"lastBuildDate,omitempty"`
 	Generator   string     `xml:"generator"`
-	Self        atomLink   `xml:"atom:link"`
+	Links       []atomLink `xml:"atom:link"`
 	Items       []rssEntry `xml:"item"`
 }
 
@@ -75,7 +75,10 @@ func (f feed) rss() ([]byte, error) {
 		Version: "2.0", Atom: "http://www.w3.org/2005/Atom", Content: "http://purl.org/rss/1.0/modules/content/",
 		DC: "http://purl.org/dc/elements/1.1/", Media: "http://search.yahoo.com/mrss/",
 		Channel: rssChannel{Title: visible(f.Title), Link: f.Home, Description: visible(f.Description), Language: f.Lang, Generator: "Arengo",
-			Built: f.rfc822(f.Updated), Self: atomLink{Rel: "self", Type: "application/rss+xml", Href: f.Self}},
+			Built: f.rfc822(f.Updated), Links: []atomLink{{Rel: "self", Type: "application/rss+xml", Href: f.Self}}},
+	}
+	for _, u := range f.Hubs {
+		doc.Channel.Links = append(doc.Channel.Links, atomLink{Rel: "hub", Href: u})
 	}
 	for _, i := range f.Items {
 		e := rssEntry{Title: visible(i.Title), Link: i.URL, GUID: rssGUID{false, i.id()}, Published: f.rfc822(i.PublishedAt), Author: visible(i.Author),

@@ -28,8 +28,8 @@ type Blobs interface {
 	Open(ctx context.Context, hash string) (content io.ReadSeekCloser, size int64, err error)
 }
 
-// Options are what a Site is built from; all are required but Clock, Log, Below
-// and Webmention.
+// Options are what a Site is built from; all are required but Clock, Log, Below,
+// Webmention and Hubs.
 type Options struct {
 	DB      *db.DB
 	Kit     *web.Kit
@@ -43,6 +43,8 @@ type Options struct {
 	Below func(r *http.Request, tx *db.Tx, i institution.Institution, messageID string, now time.Time) (template.HTML, error)
 	// Webmention is the path that other sites tell when they link to a message.
 	Webmention string
+	// Hubs are the addresses of the WebSub hubs that tell when a feed changes.
+	Hubs func(ctx context.Context, tx *db.Tx, i institution.Institution) ([]string, error)
 }
 
 // Site answers citizens. Safe for concurrent use.
@@ -55,6 +57,7 @@ type Site struct {
 	log      *slog.Logger
 	below    func(r *http.Request, tx *db.Tx, i institution.Institution, messageID string, now time.Time) (template.HTML, error)
 	mention  string
+	hubs     func(context.Context, *db.Tx, institution.Institution) ([]string, error)
 	pages    *cache
 	versions *versions
 	files    *cache
@@ -75,7 +78,7 @@ func New(o Options) (*Site, error) {
 		return nil, err
 	}
 	return &Site{
-		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention,
+		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention, hubs: o.Hubs,
 		pages: newCache(cacheBytes), files: newCache(fileBytes), versions: newVersions(o.DB),
 	}, nil
 }
