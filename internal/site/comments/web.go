@@ -139,16 +139,16 @@ func (c *Comments) writePage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.showWriting(w, r, page)
+	return c.showWriting(w, r, http.StatusOK, page)
 }
 
-func (c *Comments) showWriting(w http.ResponseWriter, r *http.Request, page Writing) error {
+func (c *Comments) showWriting(w http.ResponseWriter, r *http.Request, status int, page Writing) error {
 	t := c.o.Kit.Printer(r).T
 	title := t("comments.write.title")
 	if page.ReplyTo != nil {
 		title = t("comments.write.reply", page.ReplyTo.Name)
 	}
-	return c.render(w, r, page.Form.Status(), "site-comment", layout.Page{Content: page, Title: title,
+	return c.render(w, r, status, "site-comment", layout.Page{Content: page, Title: title,
 		Crumbs: []layout.Link{{Label: t("site.nav.home"), URL: "/"}, {Label: page.Message.Title, URL: page.Message.Path()}}})
 }
 
@@ -181,11 +181,11 @@ func (c *Comments) write(w http.ResponseWriter, r *http.Request) error {
 	form.Label("text", c.label(r, "text"), "name", c.label(r, "name"), "email", c.label(r, "email"), "address", c.label(r, "address"))
 	switch {
 	case form.Fail(c.o.Kit.Printer(r), err) && page.Message.ID != "":
-		return c.showWriting(w, r, page)
+		return c.showWriting(w, r, form.Status(), page)
 	case fault.Is(err, fault.TooMany), fault.Is(err, fault.Unavailable):
 		// Not the writer's fault: what was typed is shown again all the same.
 		form.Text, _ = c.o.Kit.Printer(r).Fault(err)
-		return c.showWriting(w, r, page)
+		return c.showWriting(w, r, fault.Of(err).Kind.Status(), page)
 	}
 	return err
 }
