@@ -8,7 +8,8 @@ import { fetchPage, replaceContent } from '../lib/page.js';
 const pause = 300; // milliseconds: a burst of events is one refresh
 const streams = new Map();
 
-function stream(url) {
+/** The one connection of this page to a stream of events. */
+export function stream(url) {
   if (!streams.has(url)) streams.set(url, new EventSource(url));
   return streams.get(url);
 }
