@@ -105,7 +105,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-var keyIDForm = regexp.MustCompile(`(?i)keyid="([^"]{1,2048})"`)
+var keyIDForm = regexp.MustCompile(`(?i)keyid="([^"]+)"`)
 
 // claimedHost is the host of the key with which a request says to be signed; "" for
 // none. Nothing about it is proven.

@@ -211,7 +211,7 @@ func (s *Server) getAs(ctx context.Context, p place, address string, signer sig.
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errNotTheirs, err)
 	}
-	req.Header.Set("Accept", vocab.Accept)
+	req.Header.Set("Accept", vocab.AcceptHeader)
 	if err := signer.Sign(req, nil, scheme, s.clock()); err != nil {
 		return nil, "", err
 	}
