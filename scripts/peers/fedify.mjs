@@ -369,7 +369,7 @@ const requests = {
     return accountBy(actor).server.posts.get(post) ?? null
   },
 
-  async post({ actor, to, html, lang, inReplyTo, mention, media = [], private: isPrivate }) {
+  async post({ actor, to, html, lang, inReplyTo, mention, media, private: isPrivate }) {
     const account = accountBy(actor)
     const id = new URL(`/notes/${randomUUID()}`, account.server.url)
     const note = new V.Note({
@@ -380,7 +380,7 @@ const requests = {
       url: new URL(`/@${account.name}/${id.pathname.split('/').pop()}`, account.server.url),
       published: now(),
       tags: mention ? [new V.Mention({ href: url(mention.actor), name: mention.handle })] : [],
-      attachments: media.map((m) => new V.Document({ url: url(m.url), mediaType: m.type, name: m.alt })),
+      attachments: (media ?? []).map((m) => new V.Document({ url: url(m.url), mediaType: m.type, name: m.alt })),
       ...audience(account, to, isPrivate),
     })
     account.server.notes.set(id.href, note)
