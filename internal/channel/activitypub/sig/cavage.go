@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // cavageSignature is the Signature header of draft-cavage-http-signatures-12.
@@ -119,14 +121,26 @@ func (c cavageSignature) text(r *http.Request) ([]byte, error) {
 		case "host":
 			b.WriteString(hostOf(r))
 		default:
-			values := r.Header.Values(name)
-			if len(values) == 0 {
-				return nil, refuse(Malformed, "header %q is signed and not there", name)
+			value, err := header(r, name)
+			if err != nil {
+				return nil, err
 			}
-			b.WriteString(joined(values))
+			b.WriteString(value)
 		}
 	}
 	return b.Bytes(), nil
+}
+
+// header is the value of a signed header.
+func header(r *http.Request, name string) (string, error) {
+	values := r.Header.Values(name)
+	switch {
+	case len(values) > 0:
+		return joined(values), nil
+	case name == "content-length" && r.ContentLength >= 0:
+		return strconv.FormatInt(r.ContentLength, 10), nil // it is not always left among the headers
+	}
+	return "", refuse(Malformed, "header %.40q is signed and not there", name)
 }
 
 // joined puts the lines of one header together, as both schemes do.
@@ -138,12 +152,18 @@ func joined(values []string) string {
 	return strings.Join(trimmed, ", ")
 }
 
-// hostOf is the host that was called, on either side of the wire.
+// hostOf is the host that was called, on either side of the wire, as it stands in
+// the Host header.
 func hostOf(r *http.Request) string {
-	if r.Host != "" {
-		return r.Host
+	host := r.Host
+	if host == "" {
+		host = r.URL.Host
 	}
-	return r.URL.Host
+	// net/http writes a name with accents so when it sends the request.
+	if ascii, err := httpguts.PunycodeHostPort(host); err == nil {
+		return ascii
+	}
+	return host
 }
 
 // requestURI is the path and query as they stand on the request's first line.

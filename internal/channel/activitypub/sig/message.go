@@ -178,11 +178,7 @@ func component(r *http.Request, name, scheme string) (string, error) {
 	if strings.HasPrefix(name, "@") {
 		return "", refuse(Malformed, "covered component %.40q", name)
 	}
-	values := r.Header.Values(name)
-	if len(values) == 0 {
-		return "", refuse(Malformed, "header %.40q is signed and not there", name)
-	}
-	return joined(values), nil
+	return header(r, name)
 }
 
 // authority is the host in lower case, without the scheme's own port (2.2.3).
