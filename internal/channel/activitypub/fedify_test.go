@@ -201,6 +201,43 @@ func TestWeHearWhatFedifySays(t *testing.T) {
 	})
 }
 
+func TestEachServerIsToldOnce(t *testing.T) {
+	f := newFediverse(t, testkit.SQLite(t))
+	var servers []testkit.FedifyServer
+	var crowds [][]testkit.FedifyAccount
+	for range 2 {
+		s := testkit.Fedify(t).Server(t, testkit.FedifyRules{})
+		crowd := s.Crowd(t, 15)
+		for _, a := range crowd {
+			a.Follow(t, f.id)
+		}
+		servers, crowds = append(servers, s), append(crowds, crowd)
+	}
+	for _, crowd := range crowds {
+		for _, a := range crowd {
+			f.until("the follow to be accepted", func() bool { return a.State(t).Following[f.id] == "accepted" })
+		}
+	}
+	p := f.message("Una volta", "Per trenta persone su due server")
+	r := f.publish(p)
+	if again := f.publish(p); again != r { // the ledger may finalize again after a crash
+		t.Errorf("published as %+v, and again as %+v", r, again)
+	}
+	last := f.publish(f.message("Dopo", "Per vedere che il primo è arrivato"))
+	for i, s := range servers {
+		f.copyOf(crowds[i][0], last.ID, nil)
+		var creates []testkit.FedifyArrival
+		for _, a := range s.Log(t) {
+			if a.Type == "Create" {
+				creates = append(creates, a)
+			}
+		}
+		if len(creates) != 2 || creates[0].Path != "/inbox" || creates[1].Path != "/inbox" || creates[0].ID == creates[1].ID {
+			t.Errorf("%s was told %+v", s.URL, creates)
+		}
+	}
+}
+
 func TestServersThatDemandSignatures(t *testing.T) {
 	f := newFediverse(t, testkit.SQLite(t))
 	var p channel.Post
