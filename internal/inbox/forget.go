@@ -4,7 +4,10 @@ import (
 	"context"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/people"
 )
 
 // forget takes away all that an author said and who it was, and returns the
@@ -37,4 +40,46 @@ func (in *Inbox) forget(ctx context.Context, tx *db.Tx, institutionID, authorID 
 		}
 	}
 	return sortedKeys(touched), nil
+}
+
+// Forget takes away all that is kept of somebody outside, because they asked for
+// it: what they said, who they were, in the moderation log too. Counts stay.
+// Faults: NotFound, Forbidden.
+func (in *Inbox) Forget(ctx context.Context, institutionID, authorID string) error {
+	if _, err := people.Can(ctx, people.Moderate, institutionID); err != nil {
+		return err
+	}
+	now := in.clock()
+	return in.db.InTx(ctx, func(tx *db.Tx) error {
+		i, err := institution.ByID(ctx, tx, institutionID)
+		if err != nil {
+			return err
+		}
+		if _, err := AuthorByID(ctx, tx, institutionID, authorID); err != nil {
+			return err
+		}
+		for n := reduceReactions; n == reduceReactions; {
+			if n, err = tallyReactions(ctx, tx, i, `r.author_id = $2`, authorID); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, `
+			UPDATE moderation SET text = '', author = '', appeal = '' WHERE institution_id = $1
+				AND comment_id IN (SELECT id FROM comment WHERE institution_id = $1 AND author_id = $2)`, institutionID, authorID); err != nil {
+			return err
+		}
+		touched, err := in.forget(ctx, tx, institutionID, authorID, now)
+		if err != nil {
+			return err
+		}
+		for _, id := range touched {
+			if err := in.sumUp(ctx, tx, institutionID, id, now); err != nil {
+				return err
+			}
+		}
+		if err := audit.Record(ctx, tx, institutionID, "author.forget", authorID, nil, now); err != nil {
+			return err
+		}
+		return tx.Notify(ctx, Topic, institutionID)
+	})
 }

@@ -25,14 +25,8 @@ func (in *Inbox) Hear(ctx context.Context, tx *db.Tx, institutionID, channelID s
 	if err != nil {
 		return err
 	}
-	if tx.Engine() == db.Postgres {
-		// Two that hear at once must not both open the conversation of one thread.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('inbox ' || $1))`, institutionID+" "+string(ch.Platform)); err != nil {
-			return err
-		}
-	}
-	h := &hearing{Inbox: in, tx: tx, channel: ch, now: in.clock().UTC().Truncate(time.Microsecond), touched: map[string]bool{}, into: map[string]string{}, returned: map[string]bool{}}
-	if err := h.ownNames(ctx); err != nil {
+	h, err := in.hearing(ctx, tx, ch)
+	if err != nil {
 		return err
 	}
 	for _, raw := range said {
@@ -46,6 +40,18 @@ func (in *Inbox) Hear(ctx context.Context, tx *db.Tx, institutionID, channelID s
 		}
 	}
 	return h.finish(ctx)
+}
+
+// hearing prepares to change what was heard on a channel.
+func (in *Inbox) hearing(ctx context.Context, tx *db.Tx, ch channel.Channel) (*hearing, error) {
+	if tx.Engine() == db.Postgres {
+		// Two that hear at once must not both open the conversation of one thread.
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('inbox ' || $1))`, ch.InstitutionID+" "+string(ch.Platform)); err != nil {
+			return nil, err
+		}
+	}
+	h := &hearing{Inbox: in, tx: tx, channel: ch, now: in.clock().UTC().Truncate(time.Microsecond), touched: map[string]bool{}, into: map[string]string{}, returned: map[string]bool{}}
+	return h, h.ownNames(ctx)
 }
 
 // hearing is one call of Hear.

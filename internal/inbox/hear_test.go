@@ -306,7 +306,7 @@ func TestAnyOrderEndsInTheSameThreads(t *testing.T) {
 			{Act: channel.Reacts, Reaction: "🎉", Parent: "e1", Author: citizen("lia"), At: w.minute(6)},
 		}
 		want := ""
-		for seed := range uint64(60) {
+		for seed := range uint64(24) {
 			dice := rand.New(rand.NewPCG(seed, 1))
 			order := slices.Clone(said)
 			dice.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })

@@ -74,7 +74,9 @@ func New(o Options, r *jobs.Registry) *Inbox {
 	}
 	jobs.Handle(r, in.workModerate)
 	jobs.Handle(r, in.workReduce)
+	jobs.Handle(r, in.workCatchUp)
 	jobs.Every(r, reduceEvery, reduce{})
+	jobs.Every(r, catchUpEvery, catchUp{})
 	return in
 }
 

@@ -103,6 +103,9 @@ func excerpt(text string, most int) string {
 // happened records what was done with a conversation, and wakes the pages that
 // show it.
 func (in *Inbox) happened(ctx context.Context, tx *db.Tx, institutionID, id, what, detail, personID string, now time.Time) error {
+	if id == "" {
+		return tx.Notify(ctx, Topic, institutionID) // about an author who said nothing yet
+	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO conversation_event (institution_id, id, conversation_id, at, what, detail, person_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		institutionID, db.NewID(), id, db.At(now), what, detail, personID)
