@@ -100,7 +100,7 @@ func (p *Pages) stance(w http.ResponseWriter, r *http.Request, v visit) error {
 		if err := form.Err(); err != nil {
 			return "", "", err
 		}
-		if err := p.commentHere(r, v); err != nil {
+		if _, err := p.commentHere(r, v); err != nil {
 			return "", "", err
 		}
 		id := r.PathValue("comment")
@@ -108,12 +108,15 @@ func (p *Pages) stance(w http.ResponseWriter, r *http.Request, v visit) error {
 	})
 }
 
-// commentHere fails with NotFound unless the comment of the path belongs to the
-// conversation of the path.
-func (p *Pages) commentHere(r *http.Request, v visit) error {
-	return p.db.Read(r.Context(), func(tx *db.Tx) error {
-		c, err := inbox.CommentByID(r.Context(), tx, v.inst.ID, r.PathValue("comment"))
-		if err == nil && c.ConversationID != r.PathValue("id") {
+// commentHere is the comment of the path, if it belongs to the conversation of the
+// path. Fault: NotFound.
+func (p *Pages) commentHere(r *http.Request, v visit) (c inbox.Comment, err error) {
+	return c, p.db.Read(r.Context(), func(tx *db.Tx) error {
+		here, err := inbox.Find(r.Context(), tx, v.inst.ID, r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		if c, err = inbox.CommentByID(r.Context(), tx, v.inst.ID, r.PathValue("comment")); err == nil && c.ConversationID != here.ID {
 			return fault.Missing("inbox.page.comment.missing")
 		}
 		return err
@@ -124,7 +127,11 @@ func (p *Pages) commentHere(r *http.Request, v visit) error {
 // path. Fault: NotFound.
 func (p *Pages) answerHere(r *http.Request, v visit) (a inbox.Answer, err error) {
 	return a, p.db.Read(r.Context(), func(tx *db.Tx) error {
-		if a, err = inbox.AnswerByID(r.Context(), tx, v.inst.ID, r.PathValue("answer")); err == nil && a.ConversationID != r.PathValue("id") {
+		here, err := inbox.Find(r.Context(), tx, v.inst.ID, r.PathValue("id"))
+		if err != nil {
+			return err
+		}
+		if a, err = inbox.AnswerByID(r.Context(), tx, v.inst.ID, r.PathValue("answer")); err == nil && a.ConversationID != here.ID {
 			return fault.Missing("inbox.page.answer.missing")
 		}
 		return err
@@ -153,7 +160,7 @@ func (p *Pages) sendBack(w http.ResponseWriter, r *http.Request, v visit) error 
 		if err != nil {
 			return "", "", err
 		}
-		_, err = p.inbox.SendBack(r.Context(), v.inst.ID, a.ID, form.String("reason"))
+		_, err = p.inbox.SendBack(r.Context(), v.inst.ID, a.ID, form.String("why"))
 		return "inbox.page.done.sent_back", "#e-" + a.ID, err
 	})
 }

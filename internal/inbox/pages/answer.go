@@ -260,7 +260,7 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, v visit) error {
 		if !form.Fail(v.p, err) {
 			return err
 		}
-		ty.clash = fault.Of(err).Kind == fault.Conflict
+		ty.clash = fault.Of(err).Text.Key == "inbox.answer.edited"
 		return p.showThread(w, r, v, shown{form: form, failed: "answer", typed: &ty, status: fault.Of(err).Kind.Status()})
 	}
 	p.kit.Flash(r, web.Success, done)

@@ -202,16 +202,15 @@ func (v visit) said(t inbox.Thread, a inbox.Answer) *said {
 // mayDo says what this person may do with an answer, and why not approve it.
 func (v visit) mayDo(t inbox.Thread, s *said) {
 	answers := v.actor.May(people.Answer)
-	s.MayEdit = answers && t.CanAnswer() && s.State != inbox.AnswerWithdrawn && (s.SentRev == 0 || t.Caps.Edit)
-	s.MayWithdraw = answers && s.State != inbox.AnswerWithdrawn && (s.SentRev == 0 || t.Caps.Withdraw)
+	s.MayEdit = answers && t.CanAnswer() && s.State != inbox.AnswerWithdrawn && (s.SentRev == 0 || s.OutAt.IsZero() || t.Caps.Edit)
+	s.MayWithdraw = answers && s.State != inbox.AnswerWithdrawn && (s.SentRev == 0 || !t.Caps.Final)
 	if s.State != inbox.AnswerSubmitted {
 		return
 	}
-	own := v.actor.PersonID == s.AuthorID || v.actor.PersonID == s.EditedBy || v.actor.PersonID == s.SubmittedBy
 	switch {
 	case !v.actor.May(people.Approve):
 		s.WhyNot = v.p.T("inbox.page.approve.others")
-	case own:
+	case s.ApprovableBy(v.actor.PersonID, t.FourEyes) != nil:
 		s.WhyNot = v.p.T("inbox.page.approve.own")
 	default:
 		s.MayApprove = true

@@ -22,11 +22,11 @@ func (p *Pages) moderate(w http.ResponseWriter, r *http.Request, v visit) error 
 		if err := form.Err(); err != nil {
 			return "", "", err
 		}
-		if err := p.commentHere(r, v); err != nil {
+		c, err := p.commentHere(r, v)
+		if err != nil {
 			return "", "", err
 		}
 		ctx, inst, reason := r.Context(), v.inst.ID, form.String("reason")
-		var err error
 		switch do {
 		case "hide":
 			_, err = p.inbox.Hide(ctx, inst, id, rule, reason, form.String("warning"))
@@ -35,27 +35,16 @@ func (p *Pages) moderate(w http.ResponseWriter, r *http.Request, v visit) error 
 		case "refuse":
 			_, err = p.inbox.Refuse(ctx, inst, id, rule, reason)
 		case "block":
-			var c inbox.Comment
-			if c, err = p.comment(r, v); err == nil {
-				_, err = p.inbox.Block(ctx, inst, c.AuthorID, rule, reason)
-			}
+			_, err = p.inbox.Block(ctx, inst, c.AuthorID, rule, reason)
 		}
 		return "inbox.page.done." + do, "#e-" + id, err
-	})
-}
-
-// comment is the comment of the path. Fault: NotFound.
-func (p *Pages) comment(r *http.Request, v visit) (c inbox.Comment, err error) {
-	return c, p.db.Read(r.Context(), func(tx *db.Tx) error {
-		c, err = inbox.CommentByID(r.Context(), tx, v.inst.ID, r.PathValue("comment"))
-		return err
 	})
 }
 
 // release lets others see a comment that waited for it.
 func (p *Pages) release(w http.ResponseWriter, r *http.Request, v visit) error {
 	return p.act(w, r, v, "release", people.Moderate, func(*web.Form) (string, string, error) {
-		if err := p.commentHere(r, v); err != nil {
+		if _, err := p.commentHere(r, v); err != nil {
 			return "", "", err
 		}
 		id := r.PathValue("comment")
@@ -66,7 +55,7 @@ func (p *Pages) release(w http.ResponseWriter, r *http.Request, v visit) error {
 func (p *Pages) unhide(w http.ResponseWriter, r *http.Request, v visit) error {
 	id := r.PathValue("comment")
 	return p.act(w, r, v, "mostra-"+id, people.Moderate, func(form *web.Form) (string, string, error) {
-		if err := p.commentHere(r, v); err != nil {
+		if _, err := p.commentHere(r, v); err != nil {
 			return "", "", err
 		}
 		_, err := p.inbox.Unhide(r.Context(), v.inst.ID, id, form.String("reason"))

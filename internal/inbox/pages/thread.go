@@ -99,6 +99,9 @@ func (p *Pages) showThread(w http.ResponseWriter, r *http.Request, v visit, as s
 		return err
 	}
 	t := s.thread
+	if t.ID != r.PathValue("id") && r.Method == http.MethodGet {
+		return web.Redirect(w, r, conversationPath(t.ID)) // it was joined to another one
+	}
 	page := threadPage{T: t, URL: conversationPath(t.ID), Author: v.nameOf(t.Author), Handle: handleOf(t.Author), Square: v.square(t.Platform),
 		Badges: v.badges(t.Conversation), Due: v.due(t.Conversation), Late: t.Overdue(v.now), Form: as.form, Failed: as.failed, Zone: v.inst.Zone, Stream: p.stream,
 		Office: t.OfficeID, Person: t.PersonID, MayAnswer: v.actor.May(people.Answer), MayModerate: v.actor.May(people.Moderate), Answer: form}

@@ -108,6 +108,7 @@ func newTownOn(t testing.TB, d *db.DB) *town {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = pool.Stop(context.Background()) })
+	w.desk.Carries(inbox.AnAnswer, w.inbox)
 	w.desk.Use(pool)
 	w.inbox.Use(pool)
 	w.found()
@@ -425,8 +426,9 @@ func visible(page string) string {
 	if _, main, ok := strings.Cut(page, "<main"); ok {
 		page, _, _ = strings.Cut(main, "</main>")
 	}
-	if len(page) > 5000 {
-		page = page[:5000] + "…"
+	page = strings.Join(strings.Fields(page), " ")
+	if len(page) > 2500 {
+		page = page[:2500] + "…"
 	}
 	return page
 }

@@ -117,7 +117,7 @@ class Keys {
   turn(on) {
     this.on = on;
     store(localStorage, offKey, on ? null : '1');
-    this.say(on ? this.dialog.dataset.on : this.dialog.dataset.off);
+    this.say(on ? this.dialog.dataset.enabled : this.dialog.dataset.disabled);
   }
 }
 
@@ -130,7 +130,7 @@ function boxes() {
   const n = every.filter((box) => box.checked).length;
   all.checked = n > 0 && n === every.length;
   all.indeterminate = n > 0 && n < every.length;
-  const text = n === 0 ? '' : n === 1 ? said.dataset.one : said.dataset.many.replace('{n}', n);
+  const text = n === 0 ? '' : n === 1 ? said.dataset.singular : said.dataset.plural.replace('{n}', n);
   if (said.textContent !== text) said.textContent = text;
 }
 

@@ -36,7 +36,7 @@ class Page {
   }
 
   words(n) {
-    return n === 1 ? this.root.dataset.one : this.root.dataset.many.replace('{n}', n);
+    return n === 1 ? this.root.dataset.singular : this.root.dataset.plural.replace('{n}', n);
   }
 
   say(text) {
