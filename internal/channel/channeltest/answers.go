@@ -131,19 +131,19 @@ func hearMany(b *bench) {
 	for n := range many {
 		want = append(want, b.s.People.Say(b, fmt.Sprintf("Commento numero %d.", n), post, false))
 	}
-	before := h.cursor
+	// Whoever died before the first page was kept is told it again, under the same names.
+	for range 2 {
+		heard, err := b.s.Adapter.(channel.Listener).Listen(b.Context(), b.account(), h.cursor)
+		if err != nil || len(heard.Said) == 0 || heard.Said[0].ID != want[0] || heard.Said[0].Text != "Commento numero 0." {
+			b.Fatalf("told %+v, %v", heard.Said, err)
+		}
+	}
 	var got []string
 	for _, s := range h.listen() {
 		got = append(got, s.ID)
 	}
 	if !slices.Equal(got, want) {
 		b.Fatalf("heard %d things, want all %d in order", len(got), len(want))
-	}
-	// The same told again has the same names.
-	h.cursor = before
-	first := h.listen()[0]
-	if first.ID != want[0] || first.Text != "Commento numero 0." {
-		b.Errorf("told again it is %q: %q", first.ID, first.Text)
 	}
 }
 
@@ -394,8 +394,9 @@ func answerCrash(b *bench) {
 			if b.caps.ReadBack {
 				b.Fatalf("request %d, fault %d: the outcome stays unknown although the channel can be read", n, f)
 			}
-			if n := len(b.s.People.Answers(b, to.ID)); n > 2*requests+1 {
-				b.Fatalf("%d answers, some of them twice", n)
+			there := slices.DeleteFunc(b.s.People.Answers(b, to.ID), func(s Seen) bool { return !strings.Contains(s.Text, mark(p.Key)) })
+			if len(there) > 1 {
+				b.Fatalf("request %d, fault %d: %d answers, want at most one", n, f, len(there))
 			}
 		}
 	}

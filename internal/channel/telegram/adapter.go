@@ -58,7 +58,8 @@ const (
 
 // limits is what Test reads of a chat.
 type limits struct {
-	Broadcast bool `json:"broadcast"` // a channel, where only its own people write
+	Broadcast bool   `json:"broadcast"`        // a channel, where only its own people write
+	Linked    *int64 `json:"linked,omitempty"` // its discussion group, 0 for none; nil when nobody asked yet
 }
 
 // pace is "avoid sending more than one message per second" in any chat and "not
@@ -80,7 +81,7 @@ func (*Adapter) Capabilities(a channel.Account) channel.Capabilities {
 		Images: maxAlbum, ImageBytes: maxPhoto, ImageSide: 2560, ImageTypes: []string{"image/jpeg", "image/png", "image/webp"},
 		Videos: maxAlbum, VideoBytes: maxUpload, VideoTypes: []string{"video/mp4"},
 		Documents: maxAlbum, Mixed: true,
-		Edit: true, Withdraw: true, ReadBack: false, ShowsURL: true,
+		Edit: true, Withdraw: true, ReadBack: false, ShowsURL: true, Answers: true,
 		Pace: channel.Pace{Posts: pace(a)},
 	}
 }
@@ -183,10 +184,11 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 }
 
 func (c chat) limits() json.RawMessage {
-	if c.Type == "channel" {
-		return json.RawMessage(`{"broadcast":true}`)
+	l, err := json.Marshal(limits{Broadcast: c.Type == "channel", Linked: &c.Linked})
+	if err != nil {
+		return nil // a number and a truth value: it cannot fail
 	}
-	return json.RawMessage(`{"broadcast":false}`)
+	return l
 }
 
 // chat is the part of a Chat that we use.
@@ -196,6 +198,7 @@ type chat struct {
 	Title    string `json:"title"`
 	Username string `json:"username"`
 	Invite   string `json:"invite_link"`
+	Linked   int64  `json:"linked_chat_id"` // only in the answer of getChat
 }
 
 func (c chat) handle() string {

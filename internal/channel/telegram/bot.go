@@ -17,6 +17,11 @@ import (
 const (
 	CodeToken = "token" // what was typed is no bot's token
 	CodeChat  = "chat"  // there is no such chat, or the bot was never in it
+
+	CodeListened      = "listened"       // another program, or a webhook, takes the bot's updates
+	CodeMayNotDelete  = "may_not_delete" // the bot may not delete messages of others
+	CodeCannotRestore = "cannot_restore" // what was deleted cannot be shown again
+	CodeCannotReport  = "cannot_report"  // a bot cannot report anything
 )
 
 // bot makes calls with one bot's token. The token is part of every address, so
@@ -102,6 +107,8 @@ type refusal struct {
 // own errors (core.telegram.org/api/errors).
 func refusals() []refusal {
 	return []refusal{
+		{"message to be replied not found", channel.Refused, channel.CodeAnswerGone},
+		{"message to reply not found", channel.Refused, channel.CodeAnswerGone},
 		{"message to edit not found", channel.Refused, channel.CodeGone},
 		{"message to delete not found", channel.Refused, channel.CodeGone},
 		{"message_id_invalid", channel.Refused, channel.CodeGone},

@@ -35,6 +35,9 @@ func newTown(t testing.TB, o telegramtest.Options) town {
 	s.AddBot(token, "cesate_bot")
 	s.AddChat(telegramtest.Chat{ID: chat, Type: "channel", Title: "Comune di Cesate", Username: "comunecesate"})
 	s.Join(token, chat, telegramtest.Member{Status: "administrator", Post: true})
+	s.AddChat(telegramtest.Chat{ID: group, Type: "supergroup", Title: "Parliamone"})
+	s.Join(token, group, telegramtest.Member{Status: "administrator", Delete: true})
+	s.Link(chat, group)
 	gate := channeltest.NewGate(s.Handler(), tooMany)
 	return town{s, gate, gate.Serve(t), telegram.New(fetch.New(fetch.Options{AllowLoopback: true}))}
 }
@@ -101,6 +104,7 @@ func subject(t *testing.T) channeltest.Subject {
 			{Field: "server", Typed: map[string]string{"server": "not an address"}},
 		},
 		Secrets: []string{token},
+		People:  citizens{w.api},
 		SameText: func(sent, seen string) bool {
 			text, alts, found := strings.Cut(seen, "\n\n🖼 ")
 			return text == sent && (!found || alts != "")
@@ -109,6 +113,8 @@ func subject(t *testing.T) channeltest.Subject {
 			channeltest.Resume: "a file is uploaded with its message, so there is no step before it",
 			channeltest.Pace:   "the platform limits messages, not uploads",
 			channeltest.Repeat: "the Bot API knows no key: a repeated request makes a second message",
+
+			channeltest.HearDelete: "the Bot API tells of no deletions",
 		},
 	}
 }

@@ -18,7 +18,7 @@ func (a *Adapter) Prepare(_ context.Context, account channel.Account, p channel.
 	if _, err := a.on(account); err != nil {
 		return prior, err
 	}
-	if len(p.Media) > maxAlbum {
+	if len(p.Media) > maxAlbum || p.To != nil && len(p.Media) > 0 {
 		return prior, &channel.Error{Class: channel.Refused, Code: channel.CodeMedia}
 	}
 	documents := 0
@@ -100,6 +100,9 @@ func (a *Adapter) Finalize(ctx context.Context, account channel.Account, p chann
 	if err != nil {
 		return channel.Remote{}, err
 	}
+	if p.To != nil {
+		return b.answer(ctx, p)
+	}
 	var sent []message
 	switch len(p.Media) {
 	case 0:
@@ -115,6 +118,27 @@ func (a *Adapter) Finalize(ctx context.Context, account channel.Account, p chann
 		return channel.Remote{}, err
 	}
 	return remote(sent, len(p.Media))
+}
+
+// answer replies to a message where it stands.
+func (b bot) answer(ctx context.Context, p channel.Post) (channel.Remote, error) {
+	in, err := b.target(p)
+	if err != nil {
+		return channel.Remote{}, err
+	}
+	in["text"] = written(p)
+	var sent message
+	if err := b.callAs(ctx, "sendMessage", in, &sent, wire.Irreversible); err != nil {
+		return channel.Remote{}, unanswered(err)
+	}
+	if sent.ID == 0 {
+		return channel.Remote{}, unclear(wire.Irreversible, "a message without number")
+	}
+	r := channel.Remote{ID: b.name(place{sent.Chat.ID, sent.ID})}
+	if sent.Chat.Type != "private" {
+		r.URL = sent.Chat.message(sent.ID)
+	}
+	return r, nil
 }
 
 // remote names all messages of an album, the first one first.
@@ -213,7 +237,7 @@ func (a *Adapter) Edit(ctx context.Context, account channel.Account, p channel.P
 	if err != nil {
 		return r, err
 	}
-	ids, err := numbers(r)
+	chat, ids, err := b.numbers(r)
 	if err != nil {
 		return r, err
 	}
@@ -224,9 +248,12 @@ func (a *Adapter) Edit(ctx context.Context, account channel.Account, p channel.P
 	if len(p.Media) > 0 {
 		method, in = "editMessageCaption", map[string]any{"chat_id": b.Chat, "caption": shown(p)}
 	}
-	in["message_id"] = ids[0]
+	in["chat_id"], in["message_id"] = chat, ids[0]
 	err = b.call(ctx, method, in, nil)
 	if err != nil && !strings.Contains(err.Detail, "message is not modified") {
+		if chat != b.Chat {
+			err = unanswered(err)
+		}
 		return r, err
 	}
 	return r, nil
@@ -240,26 +267,28 @@ func (a *Adapter) Withdraw(ctx context.Context, account channel.Account, r chann
 	if err != nil {
 		return err
 	}
-	ids, err := numbers(r)
+	chat, ids, err := b.numbers(r)
 	if err != nil {
 		return err
 	}
-	err = b.call(ctx, "deleteMessages", map[string]any{"chat_id": b.Chat, "message_ids": ids}, nil)
-	if err == nil || err.Code == channel.CodeGone {
+	err = b.call(ctx, "deleteMessages", map[string]any{"chat_id": chat, "message_ids": ids}, nil)
+	switch {
+	case err == nil || err.Code == channel.CodeGone:
 		return nil
+	case chat != b.Chat:
+		return unanswered(err)
 	}
 	return err
 }
 
-// numbers are the messages of a copy.
-func numbers(r channel.Remote) ([]int64, *channel.Error) {
-	var ids []int64
+// numbers are the messages of a copy, and the chat where they all are.
+func (b bot) numbers(r channel.Remote) (chat int64, ids []int64, err *channel.Error) {
 	for id := range strings.SplitSeq(r.ID, ",") {
-		n, err := strconv.ParseInt(id, 10, 64)
+		at, err := b.at(id)
 		if err != nil {
-			return nil, &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Err: err}
+			return 0, nil, err
 		}
-		ids = append(ids, n)
+		chat, ids = at.chat, append(ids, at.message)
 	}
-	return ids, nil
+	return chat, ids, nil
 }

@@ -109,10 +109,14 @@ func (c call) sendMessage() (any, *refused) {
 	if text == "" {
 		return nil, bad("message text is empty")
 	}
+	reply, p := c.replied(to)
+	if p != nil {
+		return nil, p
+	}
 	if p := c.paced(to, 1); p != nil {
 		return nil, p
 	}
-	return c.add(to, Message{Text: text}), nil
+	return c.add(to, Message{Text: text, replyTo: reply}), nil
 }
 
 func (c call) sendFile(kind string) (any, *refused) {
@@ -211,7 +215,7 @@ func (c call) sendMediaGroup() (any, *refused) {
 	if p := c.paced(to, len(album)); p != nil {
 		return nil, p
 	}
-	group := strconv.FormatInt(c.s.lastID+1, 10)
+	group := strconv.FormatInt(to.last+1, 10)
 	var results []any
 	for _, m := range album {
 		m.Album = group
@@ -272,6 +276,9 @@ func (c call) deleteMessage() (any, *refused) {
 	m := c.own(to, c.in.text("message_id"))
 	if m == nil {
 		return nil, bad("message to delete not found")
+	}
+	if m.from != c.bot.ID && !to.members[c.bot.ID].Delete {
+		return nil, bad("message can't be deleted")
 	}
 	return c.remove(to, []*Message{m})
 }

@@ -25,8 +25,9 @@ type Server struct {
 
 	bots     map[string]*bot // by token
 	chats    []*chatState
-	lastID   int64
 	accepted []Message
+
+	lastUpdate int64
 }
 
 type bot struct {
@@ -35,13 +36,16 @@ type bot struct {
 	Name     string `json:"first_name"`
 	Username string `json:"username"`
 	revoked  bool
+	webhook  bool
+	updates  []update // not confirmed
 }
 
 // Chat is a channel or a group.
 type Chat struct {
 	ID       int64  `json:"id"`
 	Type     string `json:"type"`
-	Title    string `json:"title"`
+	Title    string `json:"title,omitempty"`
+	First    string `json:"first_name,omitempty"` // of a private chat
 	Username string `json:"username,omitempty"`
 }
 
@@ -49,6 +53,7 @@ type Chat struct {
 type Member struct {
 	Status string // creator, administrator, member, restricted, left, kicked
 	Post   bool   // can_post_messages, of an administrator of a channel
+	Delete bool   // can_delete_messages, of an administrator of a group
 }
 
 type chatState struct {
@@ -57,6 +62,20 @@ type chatState struct {
 	messages []*Message
 	sent     []time.Time
 	movedTo  int64
+	Linked   int64 // the discussion group of a channel, the channel of a discussion group
+	last     int64 // number of its last message
+	blocked  bool  // a person who blocked the bot
+}
+
+// next is the number of the next message: each chat counts for itself.
+func (c *chatState) next() int64 {
+	if c.last == 0 {
+		if c.last = 100; c.Type == "private" {
+			c.last = 20
+		}
+	}
+	c.last++
+	return c.last
 }
 
 // Message is one message as it stands.
@@ -72,14 +91,20 @@ type Message struct {
 	At      time.Time
 	chat    int64
 	from    int64
+	who     *User // a person; nil for a bot
+	replyTo int64
+	copyOf  int64 // the post of the channel that it copies
 }
+
+// ReplyTo is the number of the message that this one answers in its chat, or 0.
+func (m Message) ReplyTo() int64 { return m.replyTo }
 
 // New makes a server without bots and chats.
 func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{o: o, bots: map[string]*bot{}, lastID: 100}
+	return &Server{o: o, bots: map[string]*bot{}}
 }
 
 // AddBot makes a bot.
@@ -229,6 +254,7 @@ func methods() map[string]func(call) (any, *refused) {
 		"sendmediagroup":     call.sendMediaGroup,
 		"editmessagetext":    func(c call) (any, *refused) { return c.edit("text") },
 		"editmessagecaption": func(c call) (any, *refused) { return c.edit("caption") },
+		"getupdates":         call.getUpdates,
 		"deletemessage":      call.deleteMessage,
 		"deletemessages":     call.deleteMessages,
 	}
@@ -266,6 +292,8 @@ func (c call) mayWrite() (*chatState, *refused) {
 	}
 	m, in := found.members[c.bot.ID]
 	switch {
+	case found.blocked:
+		return nil, refuse(http.StatusForbidden, "Forbidden: bot was blocked by the user")
 	case !in || m.Status == "left":
 		return nil, refuse(http.StatusForbidden, fmt.Sprintf("Forbidden: bot is not a member of the %s chat", found.Type))
 	case found.Type == "channel" && !(m.Status == "creator" || m.Status == "administrator" && m.Post):
@@ -295,7 +323,10 @@ func (c call) getChat() (any, *refused) {
 	if p != nil {
 		return nil, p
 	}
-	return found.Chat, nil
+	return struct {
+		Chat
+		Linked int64 `json:"linked_chat_id,omitempty"`
+	}{found.Chat, found.Linked}, nil
 }
 
 func (c call) getChatMember() (any, *refused) {
@@ -322,10 +353,10 @@ func units(text string) int { return len(utf16.Encode([]rune(text))) }
 
 // add makes a message visible.
 func (c call) add(to *chatState, m Message) map[string]any {
-	c.s.lastID++
-	m.ID, m.At, m.chat, m.from = c.s.lastID, c.s.o.Now(), to.ID, c.bot.ID
+	m.ID, m.At, m.chat, m.from = to.next(), c.s.o.Now(), to.ID, c.bot.ID
 	to.messages = append(to.messages, &m)
 	c.s.accepted = append(c.s.accepted, m)
+	c.s.forward(to, &m)
 	return m.result(to.Chat)
 }
 
