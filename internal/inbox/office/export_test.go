@@ -1,0 +1,11 @@
+package office
+
+import "context"
+
+// Watch does the work of the watch at once.
+func (o *Offices) Watch(ctx context.Context) error { return o.workWatch(ctx, watch{}) }
+
+// MakeDraftFor does the work of making a request's draft.
+func (o *Offices) MakeDraftFor(ctx context.Context, institutionID, requestID string) error {
+	return o.workDraft(ctx, draftJob{institutionID, requestID})
+}
