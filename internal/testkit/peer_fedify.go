@@ -190,6 +190,29 @@ func (a FedifyAccount) Find(t testing.TB, what string) *FedifyFound {
 	return f
 }
 
+// FedifyCollection is a collection that an account read to its end.
+type FedifyCollection struct {
+	Type  string
+	Total int
+	Items []struct{ ID, Type, Object string }
+}
+
+// Page reads a collection, page by page, up to a hundred things; nil is nothing.
+func (a FedifyAccount) Page(t testing.TB, what string) *FedifyCollection {
+	t.Helper()
+	var c *FedifyCollection
+	a.do(t, "page", map[string]any{"what": what}, &c)
+	return c
+}
+
+// NodeInfo is what the server at an address says of itself. Fedify reads it
+// strictly: nil is a document that is not valid, or none.
+func (p FedifyPeer) NodeInfo(t testing.TB, address string) (info map[string]any) {
+	t.Helper()
+	p.peer.must(t, "nodeinfo", map[string]any{"url": address}, &info)
+	return info
+}
+
 // State tells what the account knows of others.
 func (a FedifyAccount) State(t testing.TB) (s FedifyState) {
 	t.Helper()

@@ -24,6 +24,8 @@
 //   crowd    {server, count}           makes many that share a key: {actors}
 //   rotate   {actor}                   gives it another key under the same id
 //   lookup   {actor, what}             what it finds by a handle or an address
+//   page     {actor, what, most}       a collection, read page by page: {type, total, items: [{id, type, object}]}
+//   nodeinfo {url}                     what a server says of itself, read strictly; null when it is not valid
 //   follow   {actor, whom}             → {id}
 //   state    {actor}                   {following: {actor: "asked"|"accepted"|"rejected"}, boosts, followers}
 //   copies   {actor}                   posts that it holds, as it understood them, oldest first
@@ -50,6 +52,7 @@ import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { readFileSync } from 'node:fs'
+import { reader } from './fedify_copy.mjs'
 
 // The packages live in the folder from which the script is started, not beside it.
 const folder = process.cwd()
@@ -65,6 +68,7 @@ const [fedify, V, runtime, { serve }] = await Promise.all([
 ])
 const { version } = JSON.parse(readFileSync(path.join(folder, 'node_modules/@fedify/fedify/package.json')))
 
+const understand = reader(V, runtime)
 const servers = new Map()
 const accounts = new Map() // by the actor's address
 
@@ -84,40 +88,7 @@ const all = async (iterable) => {
 const text = (s) => (s == null ? null : String(s))
 const kind = (o) => o?.constructor?.name ?? null
 
-// ———— what came: understood by Fedify, kept in plain words ————
-
-async function understand(o, ctx) {
-  const files = await all(o.getAttachments(ctx))
-  const tags = await all(o.getTags(ctx))
-  const place = await o.getLocation?.(ctx)
-  const policy = o.interactionPolicy
-  return {
-    id: o.id?.href,
-    type: kind(o),
-    name: text(o.name),
-    summary: text(o.summary),
-    content: text(o.content),
-    languages: Object.fromEntries(o.contents.filter((c) => c instanceof runtime.LanguageString).map((c) => [c.locale.toString(), String(c)])),
-    url: o.url instanceof URL ? o.url.href : (o.url?.href?.href ?? null),
-    author: o.attributionId?.href ?? null,
-    inReplyTo: o.replyTargetId?.href ?? null,
-    to: o.toIds.map((u) => u.href),
-    cc: o.ccIds.map((u) => u.href),
-    published: o.published?.toString() ?? null,
-    updated: o.updated?.toString() ?? null,
-    sensitive: o.sensitive ?? false,
-    media: files.filter((f) => f instanceof V.Document).map((f) => ({
-      type: kind(f), mediaType: f.mediaType, url: f.url instanceof URL ? f.url.href : f.url?.href?.href, alt: text(f.name), width: f.width ?? 0, height: f.height ?? 0,
-    })),
-    tags: tags.map((t) => ({ type: kind(t), name: text(t.name), href: t.href?.href ?? null })),
-    start: o.startTime?.toString() ?? null,
-    end: o.endTime?.toString() ?? null,
-    place: place ? { name: text(place.name), latitude: place.latitude ?? null, longitude: place.longitude ?? null } : null,
-    canReply: policy?.canReply ? (policy.canReply.automaticApprovals ?? []).map((u) => u.href) : null,
-    deleted: false,
-    edits: 0,
-  }
-}
+// ———— what came ————
 
 const isPost = (o) => o instanceof V.Note || o instanceof V.Article || o instanceof V.Event
 
@@ -348,6 +319,25 @@ const requests = {
       fields: fields.map((f) => ({ name: text(f.name), value: text(f.value) })), discoverable: found.discoverable ?? null, indexable: found.indexable ?? null,
       manuallyApprovesFollowers: found.manuallyApprovesFollowers ?? null, content: text(found.content),
     }
+  },
+
+  async page({ actor, what, most = 100 }) {
+    const account = accountBy(actor)
+    const collection = await find(account, what)
+    if (!collection) return null
+    const items = []
+    for await (const item of account.server.ctx.traverseCollection(collection)) {
+      if (items.length === most) break
+      items.push({ id: item.id?.href ?? null, type: kind(item), object: item.objectId?.href ?? null })
+    }
+    return { type: kind(collection), total: collection.totalItems, items }
+  },
+
+  async nodeinfo({ url: address }) {
+    // Fedify reads what is there, but from public addresses only: that part is done here.
+    const { links } = await (await fetch(new URL('/.well-known/nodeinfo', address))).json()
+    const link = links.find((l) => l.rel === 'http://nodeinfo.diaspora.software/ns/schema/2.1') ?? fail('no NodeInfo 2.1')
+    return fedify.parseNodeInfo(await (await fetch(link.href)).json())
   },
 
   async follow({ actor, whom }) {

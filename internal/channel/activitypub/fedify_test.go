@@ -29,8 +29,45 @@ func TestFedifyFindsUs(t *testing.T) {
 	if got.Discoverable == nil || !*got.Discoverable || got.ManuallyApprovesFollowers == nil || *got.ManuallyApprovesFollowers {
 		t.Errorf("what is said of followers and searching: %+v", got)
 	}
+	if len(got.Fields) == 0 || !strings.Contains(got.Fields[0].Value, `rel="me`) {
+		t.Errorf("its facts are %+v", got.Fields)
+	}
 	if nobody := anna.Find(t, "@nessuno"+f.handle[strings.LastIndex(f.handle, "@"):]); nobody != nil {
 		t.Errorf("found somebody who is not: %+v", nobody)
+	}
+}
+
+func TestFedifyReadsOurCollections(t *testing.T) {
+	f := newFediverse(t, testkit.SQLite(t))
+	peers := testkit.Fedify(t)
+	anna := peers.Server(t, testkit.FedifyRules{}).Account(t)
+	f.follows(anna)
+	var posts []string
+	for range 25 { // more than one page
+		posts = append(posts, f.says(f.message("Avviso", "Un avviso")).ID)
+	}
+	slices.Reverse(posts)
+	f.says(channel.Post{Key: db.NewID(), Text: "Solo per lei.", To: &channel.Reply{ID: anna.Actor + "/1", Author: channel.Author{ID: anna.Actor, Handle: anna.Handle}, Private: true}})
+
+	got := anna.Page(t, f.id+"/outbox")
+	if got == nil || got.Type != "OrderedCollection" || got.Total != len(posts) || len(got.Items) != len(posts) {
+		t.Fatalf("the outbox is %+v", got)
+	}
+	for i, item := range got.Items {
+		if item.Type != "Create" || item.Object != posts[i] {
+			t.Errorf("at %d in the outbox is %+v, want %s", i, item, posts[i])
+		}
+	}
+	if got := anna.Page(t, f.id+"/followers"); got == nil || got.Total != 1 || len(got.Items) != 0 {
+		t.Errorf("who follows is nobody's business, how many is: %+v", got)
+	}
+	if got := anna.Page(t, f.id+"/featured"); got == nil || len(got.Items) == 0 || got.Items[0].Type != "Note" {
+		t.Errorf("featured is %+v", got)
+	}
+	info := peers.NodeInfo(t, f.origin)
+	software, _ := info["software"].(map[string]any)
+	if software["name"] != "arengo" {
+		t.Errorf("the server says of itself %v", info)
 	}
 }
 
