@@ -79,7 +79,7 @@ type application struct {
 	Verifier string `json:"verifier"` // PKCE, RFC 7636
 }
 
-func (p application) oauth(redirect string) *oauth2.Config {
+func (p application) oauth(redirect, scopes string) *oauth2.Config {
 	return &oauth2.Config{
 		ClientID: p.ID, ClientSecret: p.Secret, RedirectURL: redirect, Scopes: []string{scopes},
 		Endpoint: oauth2.Endpoint{
@@ -89,13 +89,26 @@ func (p application) oauth(redirect string) *oauth2.Config {
 	}
 }
 
-// Authorize registers Arengo on the server (POST /api/v1/apps: every server
-// wants its own registration) and returns where the person signs in.
+// Authorize registers Arengo on the server and returns where the person signs in.
 func (a *Adapter) Authorize(ctx context.Context, typed map[string]string, redirect, state string) (string, []byte, error) {
 	server, apiErr := typedServer(typed)
 	if apiErr != nil {
 		return "", nil, apiErr
 	}
+	pending, apiErr := a.register(ctx, server, redirect, scopes)
+	if apiErr != nil {
+		return "", nil, apiErr
+	}
+	kept, err := json.Marshal(pending)
+	if err != nil {
+		return "", nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
+	}
+	return pending.oauth(redirect, scopes).AuthCodeURL(state, oauth2.S256ChallengeOption(pending.Verifier)), kept, nil
+}
+
+// register makes Arengo known on a server (POST /api/v1/apps): every server wants
+// its own registration.
+func (a *Adapter) register(ctx context.Context, server, redirect, scopes string) (application, *channel.Error) {
 	pending := application{Server: server, Verifier: oauth2.GenerateVerifier()}
 	c := api{http: a.http, server: server}
 	wanted := map[string]string{"client_name": "Arengo", "redirect_uris": redirect, "scopes": scopes}
@@ -104,17 +117,13 @@ func (a *Adapter) Authorize(ctx context.Context, typed map[string]string, redire
 		if err.Class != channel.Transient {
 			err.Class, err.Code = channel.Refused, channel.CodeNotAPI
 		}
-		return "", nil, err
+		return pending, err
 	}
 	pending.Server = server
 	if pending.ID == "" || pending.Secret == "" {
-		return "", nil, &channel.Error{Class: channel.Refused, Code: channel.CodeNotAPI, Field: fieldServer}
+		return pending, &channel.Error{Class: channel.Refused, Code: channel.CodeNotAPI, Field: fieldServer}
 	}
-	kept, err := json.Marshal(pending)
-	if err != nil {
-		return "", nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
-	}
-	return pending.oauth(redirect).AuthCodeURL(state, oauth2.S256ChallengeOption(pending.Verifier)), kept, nil
+	return pending, nil
 }
 
 // Redeem exchanges the code for a token, which does not expire, and connects
@@ -125,7 +134,7 @@ func (a *Adapter) Redeem(ctx context.Context, kept []byte, redirect, code string
 		return channel.Account{}, &channel.Error{Class: channel.Refused, Code: channel.CodeSignIn, Field: fieldServer, Err: err}
 	}
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, a.http.HTTPClient())
-	token, err := pending.oauth(redirect).Exchange(ctx, code, oauth2.VerifierOption(pending.Verifier))
+	token, err := pending.oauth(redirect, scopes).Exchange(ctx, code, oauth2.VerifierOption(pending.Verifier))
 	if err != nil {
 		return channel.Account{}, refusedCode(err)
 	}

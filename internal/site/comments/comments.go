@@ -39,9 +39,9 @@ type Hear func(ctx context.Context, tx *db.Tx, institutionID, channelID string, 
 // Fediverse proves who somebody is by letting them sign in on their own server.
 // mastodon.Adapter is one.
 type Fediverse interface {
-	// Invite returns where the person signs in, and what Greet will need; pending
-	// holds secrets. Its error is a *channel.Error.
-	Invite(ctx context.Context, server, redirect, state string) (address string, pending []byte, err error)
+	// Invite returns where the person @name@host signs in, and what Greet will need;
+	// pending holds secrets. Its error is a *channel.Error.
+	Invite(ctx context.Context, name, host, redirect, state string) (address string, pending []byte, err error)
 	// Greet turns the code that came back into who signed in.
 	Greet(ctx context.Context, pending []byte, redirect, code string) (channel.Author, error)
 }

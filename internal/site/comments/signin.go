@@ -1,11 +1,13 @@
 package comments
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
@@ -22,6 +24,9 @@ const (
 
 // journeyLife is how long a sign-in may take, in seconds.
 const journeyLife = 15 * 60
+
+// signInTime bounds what somebody waits for another server, on the way out and back.
+const signInTime = 20 * time.Second
 
 const (
 	journeyCookie  = "arengo_comment"
@@ -55,28 +60,31 @@ func (c *Comments) journey(r *http.Request) (string, error) {
 // invite begins a sign-in on the server of a Fediverse address, such as
 // @anna@example.org. Fault: Invalid on the field "address".
 func (c *Comments) invite(r *http.Request, i institution.Institution, typed string, d *draft) (address string, err error) {
-	server, ok := serverOf(typed)
+	name, host, ok := addressOf(typed)
 	if !ok {
 		return "", fault.InvalidField("address", "comments.address.form")
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), signInTime)
+	defer cancel()
 	d.State = rand.Text()
-	address, d.Pending, err = c.o.Fediverse.Invite(r.Context(), server, c.o.Address(i)+fediversePath, d.State)
+	address, d.Pending, err = c.o.Fediverse.Invite(ctx, name, host, c.o.Address(i)+fediversePath, d.State)
 	if err != nil {
-		return "", fault.InvalidField("address", "comments.address.unreachable", server).Because(err)
+		return "", fault.InvalidField("address", "comments.address.unreachable", host).Because(err)
 	}
 	return address, nil
 }
 
-// serverOf is the server of a Fediverse address, typed with or without the first
-// @, or as the address of a profile's page.
-func serverOf(typed string) (string, bool) {
-	typed = strings.TrimPrefix(strings.TrimSpace(typed), "@")
+// addressOf parts a Fediverse address, typed with or without the first @, or as the
+// address of a profile's page ("https://example.org/@anna").
+func addressOf(typed string) (name, host string, ok bool) {
+	typed = strings.TrimSpace(typed)
 	if rest, isURL := strings.CutPrefix(typed, "https://"); isURL {
-		typed, _, _ = strings.Cut(rest, "/")
-		typed = "x@" + typed
+		host, name, ok = strings.Cut(strings.TrimSuffix(rest, "/"), "/@")
+	} else {
+		name, host, ok = strings.Cut(strings.TrimPrefix(typed, "@"), "@")
 	}
-	name, server, ok := strings.Cut(typed, "@")
-	return strings.ToLower(server), ok && name != "" && server != "" && !strings.ContainsAny(server, "@/?#\\ \t")
+	const odd = "@/?#\\<>\"' \t\r\n"
+	return name, strings.ToLower(host), ok && name != "" && host != "" && !strings.ContainsAny(host, odd) && !strings.ContainsAny(name, odd)
 }
 
 // leave sends the browser to another server.
@@ -100,7 +108,9 @@ func (c *Comments) fediverseBack(w http.ResponseWriter, r *http.Request) error {
 		if q.Get("code") == "" {
 			return channel.Author{}, fault.New(fault.Invalid, "comments.signin.refused").Because(errors.New(q.Get("error")))
 		}
-		who, err := c.o.Fediverse.Greet(r.Context(), d.Pending, c.o.Address(i)+fediversePath, q.Get("code"))
+		ctx, cancel := context.WithTimeout(r.Context(), signInTime)
+		defer cancel()
+		who, err := c.o.Fediverse.Greet(ctx, d.Pending, c.o.Address(i)+fediversePath, q.Get("code"))
 		if err != nil {
 			return who, fault.New(fault.Unavailable, "comments.signin.failed").Because(err)
 		}

@@ -279,7 +279,10 @@ func (w *town) heard() (all []heard) {
 }
 
 // release approves what was heard, as the inbox does.
-func (w *town) release(h heard) { w.Helper(); w.moderate(`UPDATE comment SET held = FALSE WHERE institution_id = $1 AND id = $2`, h) }
+func (w *town) release(h heard) {
+	w.Helper()
+	w.moderate(`UPDATE comment SET held = FALSE WHERE institution_id = $1 AND id = $2`, h)
+}
 
 func (w *town) moderate(q string, h heard) {
 	w.Helper()
