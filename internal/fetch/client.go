@@ -51,8 +51,7 @@ func New(o Options) *Client {
 	if o.UserAgent == "" {
 		o.UserAgent = "Arengo"
 	}
-	judge := newJudge(o)
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: judge.control}
+	dialer := Dialer(o)
 	t := &exchange{
 		options: o,
 		hosts:   newHosts(o.PerHost),
@@ -68,6 +67,11 @@ func New(o Options) *Client {
 		},
 	}
 	return &Client{http: &http.Client{Transport: t, CheckRedirect: checkRedirect}}
+}
+
+// Dialer dials within the options, for protocols other than HTTP.
+func Dialer(o Options) *net.Dialer {
+	return &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: newJudge(o).control}
 }
 
 // control is called for every connection with the address the name resolved to,

@@ -49,6 +49,11 @@ type Letter struct {
 	// are no newsletter.
 	Unsubscribe string
 	ListID      string // of a newsletter: notizie.comune.example (RFC 2919)
+
+	// InReplyTo and References are the letters that a person answers with this one,
+	// without the angle brackets (RFC 5322, 3.6.4). Such a letter is no automatic one.
+	InReplyTo  string
+	References []string
 }
 
 // NormalAddress checks an address typed by a person and gives the form to store:
@@ -78,6 +83,10 @@ func notPlain(r rune) bool {
 	return r > unicode.MaxASCII || r <= ' ' || strings.ContainsRune(`"\<>(),:;[]`, r)
 }
 
+// maxMessageID bounds the name of an answered letter: a line may have no more than
+// 998 characters (RFC 5322, 2.1.1).
+const maxMessageID = 900
+
 // check refuses what would let a text become a header, or a letter nobody can send.
 func (l Letter) check() error {
 	var f fault.Fields
@@ -103,6 +112,11 @@ func (l Letter) check() error {
 	}
 	if left, right, ok := strings.Cut(l.MessageID, "@"); !ok || left == "" || right == "" || strings.IndexFunc(l.MessageID, notPlain) >= 0 {
 		f.Add("message_id", "mail.message_id")
+	}
+	for _, id := range append([]string{l.InReplyTo}, l.References...) {
+		if id != "" && (len(id) > maxMessageID || strings.IndexFunc(id, notPlain) >= 0) {
+			f.Add("in_reply_to", "mail.message_id")
+		}
 	}
 	if u, err := url.Parse(l.Unsubscribe); l.Unsubscribe != "" && (err != nil || u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" || u.Host == "") {
 		f.Add("unsubscribe", "mail.unsubscribe")
@@ -171,8 +185,13 @@ func (l Letter) Bytes(s *Signer) ([]byte, error) {
 		m.SetGenHeaderPreformatted("List-Unsubscribe", "<"+l.Unsubscribe+">")
 		m.SetGenHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 	}
-	// RFC 3834: keeps holiday notices from answering.
-	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	if l.InReplyTo != "" {
+		m.SetGenHeaderPreformatted("In-Reply-To", "<"+l.InReplyTo+">")
+		m.SetGenHeaderPreformatted("References", "<"+strings.Join(l.References, ">\r\n <")+">")
+	} else {
+		// RFC 3834: keeps holiday notices from answering.
+		m.SetGenHeader("Auto-Submitted", "auto-generated")
+	}
 	m.SetBodyString(gomail.TypeTextPlain, l.Text)
 	if l.HTML != "" {
 		m.AddAlternativeString(gomail.TypeTextHTML, l.HTML)

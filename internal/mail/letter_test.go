@@ -220,3 +220,25 @@ func TestSignatureCoversTheUnsubscription(t *testing.T) {
 		t.Error("no key was accepted as a key")
 	}
 }
+
+func TestAnswerOfAPersonNamesWhatItAnswers(t *testing.T) {
+	l := letter(1)
+	l.InReplyTo, l.References = "domanda@example.org", []string{"prima@example.org", "domanda@example.org"}
+	data, err := l.Bytes(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	for _, want := range []string{"In-Reply-To: <domanda@example.org>\r\n", "References: <prima@example.org>\r\n <domanda@example.org>\r\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "Auto-Submitted") {
+		t.Error("a person's answer calls itself automatic")
+	}
+	l.References = append(l.References, "x@y>\r\nBcc: tutti@example.org")
+	if _, err := l.Bytes(nil); err == nil {
+		t.Error("a name that becomes a header is taken")
+	}
+}
