@@ -250,7 +250,8 @@ func TestFingerprintTellsAReplay(t *testing.T) {
 			}
 			return s.Fingerprint
 		}
-		if prove("a") != prove("a") || prove("a") == prove("b") {
+		first, again, other := prove("a"), prove("a"), prove("b")
+		if first != again || first == other {
 			t.Errorf("%s: the same request has one fingerprint, another has another", scheme)
 		}
 	}
