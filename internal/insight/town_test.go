@@ -146,7 +146,8 @@ func (w *town) hears(platform channel.Platform, said ...channel.Said) {
 			s.ID = fmt.Sprint("said-", w.n)
 		}
 		if s.At.IsZero() {
-			s.At = w.now.Add(time.Duration(w.n) * time.Minute)
+			w.now = w.now.Add(time.Minute)
+			s.At = w.now
 		}
 		if s.Act == "" {
 			s.Act = channel.Comments
@@ -198,7 +199,7 @@ func (w *town) fill() {
 	w.crowdSays(channel.Mastodon, 14, "marta", channel.Said{Act: channel.Reacts, Reaction: channel.Like})
 	w.crowdSays(channel.Mastodon, 8, "ugo", channel.Said{Text: "Non sono d'accordo, dove parcheggiamo?"})
 	w.crowdSays(channel.Mastodon, 6, "lia", channel.Said{Text: "Da quando?"})
-	w.n += 60 * 24 * 3
+	w.now = w.now.AddDate(0, 0, 3)
 	w.crowdSays(channel.Bluesky, 9, "ivo", channel.Said{Text: "Finalmente, bravi"})
 	w.crowdSays(channel.Bluesky, 5, "eva", channel.Said{Text: "Passo da via Roma"})
 }
@@ -289,7 +290,7 @@ func TestOfficersCorrectionWinsAndIsKeptAsALabel(t *testing.T) {
 			}
 			return tx.QueryRow(ctx, `SELECT stems, stance, rule, of FROM stance_label`).Scan(&stems, &stance, &rule, &of)
 		})
-		if n != 1 || stance != "against" || rule != "agree" || !strings.Contains(stems, "complim") || strings.Contains(of, id) {
+		if n != 1 || stance != "against" || rule != "agree" || !strings.Contains(stems, "piazz") || strings.Contains(of, id) {
 			t.Errorf("%d labels: %q %s %s", n, stems, stance, rule)
 		}
 		// The comment goes, with all that was said; the label stays and names nobody.
@@ -322,7 +323,7 @@ func TestPageShowsTheTableAndTheDrawing(t *testing.T) {
 		}
 		w.fill()
 		body := w.get(Path(w.message)).Body.String()
-		for _, want := range []string{"<table", "<svg", "Tra chi si è espresso, è d'accordo il 74", "Mastodon", "Bluesky", "Come si calcola"} {
+		for _, want := range []string{"<table", "<svg", "Tra chi si è espresso, è d'accordo il 77%", "Mastodon", "Bluesky", "Come si calcola"} {
 			if !strings.Contains(strings.ReplaceAll(body, "&#39;", "'"), want) {
 				t.Errorf("the page lacks %q", want)
 			}

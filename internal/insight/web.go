@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -84,6 +85,7 @@ type picturePage struct {
 	Moments         []bar
 	Places          []bar
 	Interval        interval
+	Percent         interval // rounded to whole hundredths
 	Heads           []head
 }
 
@@ -108,7 +110,7 @@ type part struct {
 	Class    string
 }
 
-// interval is the share of consent on a line, in units of the drawing.
+// interval is the share of consent with its bounds.
 type interval struct{ Low, High, Share float64 }
 
 // width is how wide the drawings are, in their own units.
@@ -165,6 +167,8 @@ func (g *picturePage) words(t *i18n.Printer) {
 		g.Heads, counts = append(g.Heads, h), append(counts, group.People)
 	}
 	g.Interval = interval{g.Low * width, g.High * width, g.Share * width}
+	whole := func(share float64) float64 { return math.Round(100*share) / 100 }
+	g.Percent = interval{whole(g.Low), whole(g.High), whole(g.Share)}
 	g.Whole = g.bar("", Row{People: g.People, Counts: counts}, g.People)
 	most := 0
 	for _, r := range append(g.Times, g.Squares...) {
