@@ -16,14 +16,19 @@ import (
 	"codeberg.org/arengo/arengo/internal/auth"
 	"codeberg.org/arengo/arengo/internal/blob"
 	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/channel/activitypub"
 	"codeberg.org/arengo/arengo/internal/channel/bluesky"
 	"codeberg.org/arengo/arengo/internal/channel/email"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon"
 	"codeberg.org/arengo/arengo/internal/channel/telegram"
+	"codeberg.org/arengo/arengo/internal/channel/webpush"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/inbox"
+	"codeberg.org/arengo/arengo/internal/inbox/listen"
+	"codeberg.org/arengo/arengo/internal/inbox/office"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/mail"
@@ -31,6 +36,9 @@ import (
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/site"
+	"codeberg.org/arengo/arengo/internal/site/comments"
+	"codeberg.org/arengo/arengo/internal/site/policy"
+	"codeberg.org/arengo/arengo/internal/site/websub"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
@@ -46,6 +54,14 @@ type App struct {
 	Channels   *channel.Switchboard
 	Desk       *publishing.Desk
 	Newsletter *newsletter.List
+	Inbox      *inbox.Inbox
+	Sources    *listen.Poller
+	Offices    *office.Offices
+	Comments   *comments.Comments
+	Policy     *policy.Policy
+	Fediverse  *activitypub.Server
+	Notices    *webpush.Notices
+	Hub        *websub.Hub
 	Mail       mail.Sender
 	Jobs       *jobs.Pool
 	Auth       *auth.Service
@@ -60,6 +76,7 @@ type App struct {
 	bundle  *i18n.Bundle
 	fetch   *fetch.Client
 	hosts   *institution.Resolver
+	onSite  *comments.Square
 	handler http.Handler
 	release func() // of the data folder's lock
 }
@@ -227,12 +244,19 @@ func (a *App) openWork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openNative(registry); err != nil {
+		return err
+	}
 	a.Channels = channel.NewSwitchboard(a.DB, a.Box, a.Clock,
-		mastodon.New(a.fetch), bluesky.New(a.fetch, bluesky.Options{Directory: c.PLCDirectory}), telegram.New(a.fetch), email.New(a.Newsletter))
+		a.Fediverse.Adapter(), mastodon.New(a.fetch), bluesky.New(a.fetch, bluesky.Options{Directory: c.PLCDirectory}), telegram.New(a.fetch),
+		email.New(a.Newsletter), webpush.NewAdapter(a.Notices), a.onSite)
 	a.Desk = publishing.NewDesk(publishing.Options{
 		DB: a.DB, Channels: a.Channels, Blobs: a.Blobs, Pictures: blob.NewProcessor(0), Clock: a.Clock, Log: a.Log,
 		Address: a.Address, Lease: c.Lease, MaxUpload: int64(c.MaxUploadMB) << 20,
 	}, registry)
+	if err := a.openInbox(registry); err != nil {
+		return err
+	}
 	jobs.Handle(registry, a.tidy)
 	jobs.Handle(registry, a.sendLetter)
 	jobs.Every(registry, time.Hour, tidy{})
@@ -242,6 +266,7 @@ func (a *App) openWork(ctx context.Context) error {
 	}
 	a.Desk.Use(a.Jobs)
 	a.Newsletter.Use(a.Jobs)
+	a.useInbox()
 	return nil
 }
 

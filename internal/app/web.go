@@ -64,7 +64,8 @@ func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.Site, err = site.New(site.Options{DB: a.DB, Kit: a.Web, Blobs: a.Blobs, BaseURL: a.base, Clock: a.Clock, Log: a.Log}); err != nil {
+	if a.Site, err = site.New(site.Options{DB: a.DB, Kit: a.Web, Blobs: a.Blobs, BaseURL: a.base, Clock: a.Clock, Log: a.Log,
+		Below: a.Comments.Below, Hubs: a.Hub.Hubs}); err != nil {
 		return err
 	}
 	a.Site.Mount(mux)
@@ -80,6 +81,9 @@ func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 		return err
 	}
 	times.Mount(mux)
+	if err := a.mountInbox(mux, board.Stream); err != nil {
+		return err
+	}
 	a.API = api.New(api.Options{DB: a.DB, Web: a.Web, Mux: mux, Authenticate: a.Auth.Authenticate, Allow: a.Auth.AllowToken, BaseURL: a.base, Version: Version})
 	rest.Register(a.API, rest.Options{DB: a.DB, Desk: a.Desk, Channels: a.Channels, Clock: a.Clock, MaxUpload: upload})
 	return a.API.Mount()
@@ -109,17 +113,27 @@ var menu = []struct {
 	action                   people.Action
 }{
 	{"nav.home", "/redazione", "it-pa", "", people.See},
+	{"nav.conversations", "/redazione/conversazioni", "it-comment", "nav.section.answer", people.See},
+	{"nav.requests", "/redazione/richieste", "it-exchange-circle", "", people.See},
+	{"nav.moderation", "/redazione/moderazione", "it-flag", "", people.Moderate},
+	{"nav.canned", "/redazione/risposte-pronte", "it-copy", "", people.Answer},
 	{"nav.messages", "/redazione/messaggi", "it-files", "nav.section.write", people.See},
 	{"nav.calendar", "/redazione/calendario", "it-calendar", "", people.See},
 	{"nav.queue", "/redazione/coda", "it-clock", "", people.Configure},
 	{"nav.board", "/redazione/consegne", "it-upload", "nav.section.out", people.See},
 	{"nav.tasks", "/redazione/compiti", "it-check-circle", "", people.See},
 	{"nav.freeze", "/redazione/blocco", "it-locked", "", people.Freeze},
-	{"nav.channels", "/redazione/canali", "it-share", "nav.section.house", people.Configure},
+	{"nav.channels", "/redazione/canali", "it-share", "nav.section.squares", people.Configure},
+	{"nav.sources", "/redazione/fonti", "it-hearing", "", people.Configure},
+	{"nav.fediverse", "/redazione/fediverso", "it-star-outline", "", people.Configure},
+	{"nav.comments", "/redazione/commenti", "it-note", "", people.Configure},
+	{"nav.websub", "/redazione/websub", "it-rss", "", people.Configure},
 	{"nav.subscribers", "/redazione/iscritti", "it-mail", "", people.Configure},
+	{"nav.offices", "/redazione/uffici", "it-inbox", "nav.section.house", people.Configure},
+	{"nav.policy", "/redazione/regole", "it-bookmark", "", people.See},
 	{"nav.people", "/redazione/persone", "it-user", "", people.Staff},
 	{"nav.institution", "/redazione/ente", "it-settings", "", people.Configure},
-	{"nav.audit", "/redazione/registro", "it-note", "", people.Staff},
+	{"nav.audit", "/redazione/registro", "it-list", "", people.Staff},
 	{"nav.tokens", "/redazione/token", "it-code-circle", "", people.Staff},
 }
 

@@ -120,7 +120,7 @@ func (t *town) plan(s script, now time.Time) error {
 		}
 	}
 	t.invite(s.Subscribers, now)
-	return nil
+	return t.listen(now)
 }
 
 // later adds a step; nothing happens after now.

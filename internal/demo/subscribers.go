@@ -58,25 +58,41 @@ var confirmation = regexp.MustCompile(`/newsletter/conferma/([A-Za-z0-9_\-.~%]+)
 
 // confirm follows the links of the letters that have arrived.
 func (t *town) confirm(ctx context.Context, waiting map[string]bool) error {
-	folder := filepath.Join(t.app.Config.Data, "outbox", "new")
-	files, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		l, err := readLetter(filepath.Join(folder, f.Name()))
+	for to := range waiting {
+		link, err := t.linkTo(to, confirmation)
 		if err != nil {
 			return err
 		}
-		to, err := mail.ParseAddress(l.To)
-		link := confirmation.FindStringSubmatch(l.Text)
-		if err != nil || link == nil || !waiting[strings.ToLower(to.Address)] {
+		if link == "" {
 			continue
 		}
-		if _, err := t.app.Newsletter.Confirm(ctx, t.cesate.ID, link[1]); err != nil {
-			return fmt.Errorf("confirm %s: %w", to.Address, err)
+		if _, err := t.app.Newsletter.Confirm(ctx, t.cesate.ID, link); err != nil {
+			return fmt.Errorf("confirm %s: %w", to, err)
 		}
-		delete(waiting, strings.ToLower(to.Address))
+		delete(waiting, to)
 	}
 	return nil
+}
+
+// linkTo finds a link in the letters to somebody: that of the newest, or "".
+func (t *town) linkTo(address string, form *regexp.Regexp) (link string, err error) {
+	folder := filepath.Join(t.app.Config.Data, "outbox", "new")
+	files, err := os.ReadDir(folder)
+	if err != nil {
+		return "", err
+	}
+	var newest time.Time
+	for _, f := range files {
+		l, err := readLetter(filepath.Join(folder, f.Name()))
+		if err != nil {
+			return "", err
+		}
+		to, err := mail.ParseAddress(l.To)
+		found := form.FindStringSubmatch(l.Text)
+		if err != nil || found == nil || !strings.EqualFold(to.Address, address) || l.Date.Before(newest) {
+			continue
+		}
+		link, newest = found[1], l.Date
+	}
+	return link, nil
 }

@@ -86,6 +86,20 @@ func RequestID(r *http.Request) string { return stateOf(r).id }
 // ClientIP is the address of the reader, seen through the trusted proxies.
 func ClientIP(r *http.Request) netip.Addr { return stateOf(r).client }
 
+// Network is the part of an address that counts as one place when tries are
+// counted: /24, or /48 of IPv6.
+func Network(a netip.Addr) string {
+	bits := 24
+	if a.Is6() {
+		bits = 48
+	}
+	p, err := a.Prefix(bits)
+	if err != nil {
+		return "unknown"
+	}
+	return p.String()
+}
+
 // Printer writes in the reader's language and the institution's zone.
 func (k *Kit) Printer(r *http.Request) *i18n.Printer {
 	if p := stateOf(r).printer; p != nil {
