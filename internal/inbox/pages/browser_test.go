@@ -110,5 +110,193 @@ func TestPagesAreAccessibleAtBothWidths(t *testing.T) {
 	}
 }
 
-var _ = kb.Enter
-var _ = strings.Contains
+func TestOfficerWorksThroughTheListFromTheKeyboard(t *testing.T) {
+	w := newTown(t)
+	w.fill()
+	p, base := w.open(t, "writer", list, testkit.Wide(1280))
+	p.Press("j")
+	if got := p.Focused(); got != "Quando riapre la piscina comunale?" {
+		t.Fatalf("j went to %q", got)
+	}
+	p.Press("k")
+	p.WaitFor("document.querySelector('[data-keys-say]').textContent.includes('prima')")
+	p.Press("jj")
+	third := p.Focused()
+	p.Press("x")
+	if got := p.Text("[data-chosen]"); got != "1 scelta" {
+		t.Errorf("after x: %q", got)
+	}
+	p.Press("x")
+	// a: the office of the row in hand; the list tells that a choice is made.
+	p.Press("a")
+	if got := p.Focused(); got != "bulk-office" {
+		t.Errorf("a went to %q", got)
+	}
+	// No shortcut fires in a field.
+	p.Press("/")
+	if got := p.Focused(); got != "bulk-office" {
+		t.Errorf("/ in a field went to %q", got)
+	}
+	p.Goto(base + list)
+	p.Press("/")
+	if got := p.Focused(); got != "f-testo" {
+		t.Fatalf("/ went to %q", got)
+	}
+	p.Fill("#f-testo", "e?j")
+	if got := p.Value("#f-testo"); got != "e?j" {
+		t.Errorf("typed %q", got)
+	}
+	p.Goto(base + list)
+	p.Press("jjj")
+	if p.Focused() != third {
+		t.Fatalf("on %q, want %q", p.Focused(), third)
+	}
+	p.Press("e")
+	p.Wait("#messages .alert-success")
+	if strings.Contains(p.Text("#inbox-rows"), third) {
+		t.Error("the closed conversation is still to be answered")
+	}
+	p.Press("j")
+	p.Press("r")
+	p.Wait("#rispondi")
+	p.Press("r")
+	if got := p.Focused(); got != "f-text" {
+		t.Errorf("r went to %q", got)
+	}
+}
+
+func TestShortcutsAreExplainedAndCanBeTurnedOff(t *testing.T) {
+	w := newTown(t)
+	w.fill()
+	p, base := w.open(t, "writer", list, testkit.Wide(1280))
+	p.Press("?")
+	p.Wait("#keys[open]")
+	p.Axe()
+	p.Screenshot("inbox-keys")
+	p.Press("j") // a dialog is open: the list below does not move
+	if got := p.Focused(); got == "Quando riapre la piscina comunale?" {
+		t.Error("j moved below the dialog")
+	}
+	p.Click("#keys-on")
+	p.Press(kb.Escape)
+	p.WaitFor("!document.querySelector('#keys').open")
+	p.Goto(base + list)
+	p.Press("j?")
+	if testkit.Eval[bool](p, "document.querySelector('#keys').open || document.activeElement.matches('[data-row-link]')") {
+		t.Error("a shortcut works though they are off")
+	}
+	p.Click("[data-keys-open]")
+	p.Click("#keys-on")
+	p.Click("[data-keys-close]")
+	p.Press("j")
+	if got := p.Focused(); got != "Quando riapre la piscina comunale?" {
+		t.Errorf("turned on again, j went to %q", got)
+	}
+}
+
+func TestNewConversationsShowWithoutDisturbingWhoWorks(t *testing.T) {
+	w := newTown(t)
+	w.fill()
+	p, _ := w.open(t, "writer", list, testkit.Wide(1280))
+	p.WaitFor("document.querySelector('#inbox-rows').dataset.shown")
+	began := time.Now()
+	w.asks(w.mastodon, "Luigi Villa", "Il cancello del parco è rotto")
+	p.WaitFor("document.querySelector('#inbox-rows').textContent.includes('Il cancello del parco')")
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the row came after %s", took)
+	}
+	p.WaitFor("document.querySelector('[data-news-said]').textContent === '1 conversazione nuova o cambiata.'")
+	if got := p.Text(".ar-inbox-where [aria-current] .ar-inbox-count"); !strings.HasPrefix(got, "6") {
+		t.Errorf("the tab counts %q", got)
+	}
+
+	// Somebody chooses a row: nothing moves, the news is offered.
+	p.Press("jx")
+	w.asks(w.mastodon, "Mara Testa", "La fontana perde acqua")
+	p.WaitFor("!document.querySelector('[data-news-offer]').hidden")
+	if strings.Contains(p.Text("#inbox-rows"), "La fontana perde") {
+		t.Error("the list moved under the hand")
+	}
+	p.Screenshot("inbox-news")
+	p.Axe()
+	p.Click("[data-news-show]")
+	p.WaitFor("document.querySelector('#inbox-rows').textContent.includes('La fontana perde')")
+	if got := p.Text("[data-chosen]"); got != "1 scelta" {
+		t.Errorf("the choice became %q", got)
+	}
+	if got := p.Focused(); got != "La fontana perde acqua" {
+		t.Errorf("the focus is on %q", got)
+	}
+}
+
+func TestTypedAnswerIsNeverTouchedByWhatArrives(t *testing.T) {
+	w := newTown(t)
+	long := w.fill()
+	p, _ := w.open(t, "writer", page(long), testkit.Wide(1280))
+	p.WaitFor("document.querySelector('#filo').dataset.shown")
+	p.Fill("#f-text", "Buongiorno, stiamo verificando")
+	s := w.says("Anna Ferri", "Allora, a chi lo porto?")
+	s.Parent = "word-1"
+	w.hears(w.mastodon, s)
+	p.WaitFor("document.querySelector('#filo').textContent.includes('a chi lo porto')")
+	if got := p.Value("#f-text"); got != "Buongiorno, stiamo verificando" {
+		t.Errorf("the text became %q", got)
+	}
+	if got := p.Focused(); got != "f-text" {
+		t.Errorf("the focus went to %q", got)
+	}
+	// A form that is open in the thread keeps the whole thread still.
+	p.Click("#filo .ar-said-acts details summary")
+	s = w.says("Anna Ferri", "Grazie lo stesso")
+	s.Parent = "word-1"
+	w.hears(w.mastodon, s)
+	p.WaitFor("!document.querySelector('[data-news-offer]').hidden")
+	if strings.Contains(p.Text("#filo"), "Grazie lo stesso") {
+		t.Error("the thread moved under an open form")
+	}
+}
+
+func TestAnswerIsCountedWhileItIsTypedAndCannedTextsGoToTheCaret(t *testing.T) {
+	w := newTown(t)
+	long := w.fill()
+	p, _ := w.open(t, "writer", page(long), testkit.Wide(1280))
+	p.Choose("#canned", testkit.Eval[string](p, "[...document.querySelector('#canned').options].find(o => o.text === 'Ci informiamo').value"))
+	p.Fill("#f-text", "PS")
+	p.Press(kb.Home)
+	p.Click("[data-canned]")
+	if got := p.Value("#f-text"); !strings.HasPrefix(got, "Buongiorno Anna Ferri, chiediamo all'Ufficio scuola") || !strings.HasSuffix(got, "\n\nPS") {
+		t.Errorf("the text is %q", got)
+	}
+	p.WaitFor("document.querySelector('#answer-count').textContent.match(/[1-9][0-9][0-9]? caratteri su 500/)")
+	p.Fill("#f-text", strings.Repeat("a", 600))
+	p.WaitFor("document.querySelector('#answer-problems .ar-problem-blocking')")
+	p.Screenshot("inbox-answer-long")
+	p.Axe()
+	p.Fill("#f-text", "Si consegna in segreteria.")
+	p.Submit("#answer-form .ar-actions button.btn-primary")
+	if got := w.answers(long.ID); len(got) != 1 || got[0].Text != "Si consegna in segreteria." {
+		t.Errorf("answers %+v", got)
+	}
+	p.Screenshot("inbox-answered")
+}
+
+func TestEverythingWorksWithoutScript(t *testing.T) {
+	w := newTown(t)
+	long := w.fill()
+	p, base := w.open(t, "writer", list, testkit.Phone(), testkit.NoScript())
+	p.Click("#t-" + long.ID)
+	p.Submit("button[name=do][value=close]")
+	if w.thread(long.ID).State != inbox.Closed {
+		t.Error("not closed")
+	}
+	p.Goto(base + page(long))
+	p.Submit("form[action$='/riapri'] button")
+	p.Fill("#f-text", "Si consegna in segreteria.")
+	p.Submit("#answer-form button[value=send].btn-primary")
+	if got := w.answers(long.ID); len(got) != 1 || got[0].State != inbox.AnswerSent {
+		t.Errorf("answers %+v", got)
+	}
+	p.Click("#filo .ar-said-acts details summary")
+	p.FitsWidth()
+	p.Screenshot("inbox-moderate-phone")
+}

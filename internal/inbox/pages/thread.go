@@ -23,18 +23,20 @@ const wallFormat = "2006-01-02T15:04"
 // threadPage is one conversation: what was said, what became of it, and all that
 // the person may do.
 type threadPage struct {
-	T       inbox.Thread
-	URL     string
-	Author  string
-	Handle  string
-	Square  wording.Platform
-	Badges  []wording.Badge
-	Due     string
-	Late    bool
-	Entries []entry
-	History []happening
-	Form    *web.Form // of the act that was refused
-	Failed  string    // which act that was: "note", "assign", "modera-ID" …
+	T          inbox.Thread
+	URL        string
+	Title      string
+	Author     string
+	Handle     string
+	Square     wording.Platform
+	Badges     []wording.Badge
+	Due        string
+	Late       bool
+	PersonName string
+	Entries    []entry
+	History    []happening
+	Form       *web.Form // of the act that was refused
+	Failed     string    // which act that was: "note", "assign", "modera-ID" …
 
 	Offices, Members            []layout.Option
 	Office, Person, DueAt, Zone string
@@ -102,7 +104,7 @@ func (p *Pages) showThread(w http.ResponseWriter, r *http.Request, v visit, as s
 	if t.ID != r.PathValue("id") && r.Method == http.MethodGet {
 		return web.Redirect(w, r, conversationPath(t.ID)) // it was joined to another one
 	}
-	page := threadPage{T: t, URL: conversationPath(t.ID), Author: v.nameOf(t.Author), Handle: handleOf(t.Author), Square: v.square(t.Platform),
+	page := threadPage{T: t, URL: conversationPath(t.ID), Title: short(title(v, t), 60), PersonName: t.People[t.PersonID], Author: v.nameOf(t.Author), Handle: handleOf(t.Author), Square: v.square(t.Platform),
 		Badges: v.badges(t.Conversation), Due: v.due(t.Conversation), Late: t.Overdue(v.now), Form: as.form, Failed: as.failed, Zone: v.inst.Zone, Stream: p.stream,
 		Office: t.OfficeID, Person: t.PersonID, MayAnswer: v.actor.May(people.Answer), MayModerate: v.actor.May(people.Moderate), Answer: form}
 	if !t.DueAt.IsZero() {
@@ -123,7 +125,7 @@ func (p *Pages) showThread(w http.ResponseWriter, r *http.Request, v visit, as s
 		}
 	}
 	page.OthersURL = filter{Private: t.Private, Queue: everything, Order: newestFirst, Author: t.AuthorID}.url()
-	return p.kit.Render(w, r, as.status, "inbox/conversation", layout.Page{Title: short(title(v, t), 70), Content: page, Crumbs: v.crumbs()})
+	return p.kit.Render(w, r, as.status, "inbox/conversation", layout.Page{Title: page.Title, Content: page, Crumbs: v.crumbs()})
 }
 
 func title(v visit, t inbox.Thread) string {
