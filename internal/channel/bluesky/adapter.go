@@ -27,6 +27,7 @@ const (
 type Options struct {
 	Directory string           // of did:plc; "" means https://plc.directory
 	App       string           // where citizens read posts; "" means https://bsky.app
+	AppView   string           // what shows threads and notifications; "" means did:web:api.bsky.app#bsky_appview
 	Clock     func() time.Time // nil means time.Now
 }
 
@@ -48,6 +49,9 @@ func New(c *fetch.Client, o Options) *Adapter {
 	}
 	if o.App == "" {
 		o.App = "https://bsky.app"
+	}
+	if o.AppView == "" {
+		o.AppView = "did:web:api.bsky.app#bsky_appview"
 	}
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -88,7 +92,7 @@ func (a *Adapter) Capabilities(channel.Account) channel.Capabilities {
 		Images: maxImages, ImageBytes: maxImageBytes, ImageSide: 2000, ImageTypes: imageTypes(),
 		Videos: 1, VideoBytes: maxVideoBytes, VideoTypes: []string{"video/mp4"},
 
-		Edit: true, Withdraw: true, ReadBack: true,
+		Edit: true, Withdraw: true, ReadBack: true, Answers: true,
 		// A post holds pictures or a link card, never both: the link stands in the text.
 		ShowsURL: true,
 

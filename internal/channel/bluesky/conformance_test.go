@@ -31,9 +31,11 @@ type square struct {
 	now     atomic.Pointer[time.Time]
 }
 
-func newSquare(t *testing.T) *square {
+func newSquare(t *testing.T) *square { t.Helper(); return squareOn(t, testkit.PDS(t), "") }
+
+// squareOn is a square on a network whose AppView, if it has one, has a DID.
+func squareOn(t *testing.T, pds testkit.PDSPeer, appView string) *square {
 	t.Helper()
-	pds := testkit.PDS(t)
 	s := &square{pds: pds, who: pds.Account(t)}
 	target, err := url.Parse(pds.URL)
 	if err != nil {
@@ -48,7 +50,7 @@ func newSquare(t *testing.T) *square {
 	s.gate = channeltest.NewGate(proxy, tooMany)
 	s.server = s.gate.Serve(t)
 	s.adapter = New(fetch.New(fetch.Options{AllowLoopback: true, PerHost: fetch.Pace{Concurrent: 16}}), Options{
-		Directory: s.directory(t),
+		Directory: s.directory(t), AppView: appView,
 		Clock: func() time.Time {
 			if now := s.now.Load(); now != nil {
 				return *now
@@ -165,10 +167,10 @@ func isMethod(names ...string) func(*http.Request) bool {
 	}
 }
 
-func TestConformanceOnARealPDS(t *testing.T) {
-	t.Parallel()
+func TestConformanceOnARealNetwork(t *testing.T) {
+	network := testkit.AppView(t)
 	channeltest.Run(t, func(t *testing.T) channeltest.Subject {
-		s := newSquare(t)
+		s := squareOn(t, network.PDSPeer, network.AppViewDID+"#bsky_appview")
 		account := s.connected(t)
 		return channeltest.Subject{
 			Adapter: s.adapter, Account: account, Gate: s.gate,
@@ -188,6 +190,13 @@ func TestConformanceOnARealPDS(t *testing.T) {
 			},
 			Secrets:    []string{s.who.AppPassword, s.who.AccessJWT, s.who.RefreshJWT},
 			Idempotent: true,
+			People:     newCitizens(t, network, s),
+			Settle:     network.Settle,
+			Cannot: map[channeltest.Case]string{
+				channeltest.HearPrivate:   "posts on Bluesky are public",
+				channeltest.AnswerPrivate: "posts on Bluesky are public",
+				channeltest.HearEdit:      "posts on Bluesky cannot be changed",
+			},
 		}
 	})
 }

@@ -69,6 +69,9 @@ func (a *Adapter) Prepare(ctx context.Context, account channel.Account, p channe
 	if cerr != nil {
 		return nil, cerr
 	}
+	if cerr := w.mayAnswer(ctx, p); cerr != nil {
+		return nil, cerr
+	}
 	if pr.Started.IsZero() {
 		pr.Started = a.o.Clock().UTC().Truncate(time.Millisecond)
 	}

@@ -29,14 +29,15 @@ type blobRef struct {
 
 // post is a record of app.bsky.feed.post. Delivery is ours: lexicons are open.
 type post struct {
-	Type      string   `json:"$type"`
-	Text      string   `json:"text"`
-	Facets    []facet  `json:"facets,omitempty"`
-	Embed     any      `json:"embed,omitempty"`
-	Langs     []string `json:"langs,omitempty"`
-	Tags      []string `json:"tags,omitempty"`
-	CreatedAt string   `json:"createdAt"`
-	Delivery  string   `json:"org.codeberg.arengo.delivery"`
+	Type      string    `json:"$type"`
+	Text      string    `json:"text"`
+	Facets    []facet   `json:"facets,omitempty"`
+	Reply     *replyRef `json:"reply,omitempty"`
+	Embed     any       `json:"embed,omitempty"`
+	Langs     []string  `json:"langs,omitempty"`
+	Tags      []string  `json:"tags,omitempty"`
+	CreatedAt string    `json:"createdAt"`
+	Delivery  string    `json:"org.codeberg.arengo.delivery"`
 }
 
 type aspectRatio struct {
@@ -126,7 +127,7 @@ func files(p channel.Post) []channel.Media {
 func record(p channel.Post, pr progress, createdAt string) post {
 	r := rich(text(p), pr.Mentions)
 	rec := post{
-		Type: postCollection, Text: r.Text, Facets: r.Facets, Embed: embed(p, pr),
+		Type: postCollection, Text: r.Text, Facets: r.Facets, Reply: answers(p), Embed: embed(p, pr),
 		Tags: moreTags(p.Tags, r.Facets), CreatedAt: createdAt, Delivery: mark(p.Key),
 	}
 	if p.Lang != "" {

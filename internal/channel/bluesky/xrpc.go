@@ -43,6 +43,7 @@ type request struct {
 	body   any  // sent as JSON
 	file   *channel.Media
 	token  string
+	proxy  string // the service that the PDS is to ask (https://atproto.com/specs/xrpc#service-proxying)
 	kind   wire.Kind
 }
 
@@ -127,6 +128,9 @@ func (r request) build(ctx context.Context, server string) (*http.Request, conte
 	req.ContentLength = length
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	if r.proxy != "" {
+		req.Header.Set("Atproto-Proxy", r.proxy)
 	}
 	if r.token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.token)

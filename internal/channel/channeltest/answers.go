@@ -37,6 +37,7 @@ type hearing struct {
 
 func (h *hearing) listen() (said []channel.Said) {
 	h.Helper()
+	h.settle()
 	for range 50 {
 		heard, err := h.s.Adapter.(channel.Listener).Listen(h.Context(), h.account(), h.cursor)
 		if err != nil {
@@ -53,6 +54,12 @@ func (h *hearing) listen() (said []channel.Said) {
 	}
 	h.Fatal("listening never ends")
 	return nil
+}
+
+func (b *bench) settle() {
+	if b.s.Settle != nil {
+		b.s.Settle(b)
+	}
 }
 
 // listening is a hearing that has heard all that was there.
@@ -132,6 +139,7 @@ func hearMany(b *bench) {
 		want = append(want, b.s.People.Say(b, fmt.Sprintf("Commento numero %d.", n), post, false))
 	}
 	// Whoever died before the first page was kept is told it again, under the same names.
+	b.settle()
 	for range 2 {
 		heard, err := b.s.Adapter.(channel.Listener).Listen(b.Context(), b.account(), h.cursor)
 		if err != nil || len(heard.Said) == 0 || heard.Said[0].ID != want[0] || heard.Said[0].Text != "Commento numero 0." {
@@ -356,6 +364,7 @@ func answerWithdraw(b *bench) {
 func answerGone(b *bench) {
 	to := b.asked(false)
 	b.s.People.TakeBack(b, to.ID)
+	b.settle()
 	p := b.answer(to, "Alle 9.")
 	var progress channel.Progress
 	err := b.prepare(b.Context(), p, &progress)
@@ -413,6 +422,7 @@ func hearTrouble(b *bench) {
 	h := b.listening()
 	post := b.begin()
 	id := b.s.People.Say(b, "Mi sentite?", post, false)
+	b.settle()
 	for _, f := range []Fault{HangUp, ServerError, TooMany, HTML} {
 		b.s.Gate.Arm(Rule{Do: f, Wait: waitAsked})
 		_, err := b.s.Adapter.(channel.Listener).Listen(b.Context(), b.account(), h.cursor)

@@ -33,6 +33,9 @@ type Subject struct {
 	// People speak to the account; nil when the adapter is no channel.Listener.
 	People People
 
+	// Settle waits until the peer shows all that was said; nil when it does at once.
+	Settle func(t testing.TB)
+
 	// Typed is what a person types to connect the account through the gate, and
 	// Wrong what they may type wrongly.
 	Typed map[string]string
