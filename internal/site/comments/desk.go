@@ -22,19 +22,29 @@ type deskShown struct {
 	Profiles []layout.Option
 }
 
+// configured finds the institution that somebody may configure. Faults: NotFound,
+// Unsigned, Forbidden.
+func configured(r *http.Request) (institution.Institution, error) {
+	i, err := institution.Of(r.Context())
+	if err == nil {
+		_, err = people.Can(r.Context(), people.Configure, i.ID)
+	}
+	return i, err
+}
+
 func (c *Comments) deskPage(w http.ResponseWriter, r *http.Request) error {
 	return c.showDesk(w, r, nil)
 }
 
 func (c *Comments) showDesk(w http.ResponseWriter, r *http.Request, form *web.Form) error {
 	ctx := r.Context()
-	a, err := people.Here(ctx, people.Configure)
+	i, err := configured(r)
 	if err != nil {
 		return err
 	}
 	page := deskShown{Form: form}
 	err = c.o.DB.Read(ctx, func(tx *db.Tx) error {
-		s, err := settingOf(ctx, tx, a.InstitutionID)
+		s, err := settingOf(ctx, tx, i.ID)
 		if err != nil {
 			return err
 		}
@@ -45,7 +55,7 @@ func (c *Comments) showDesk(w http.ResponseWriter, r *http.Request, form *web.Fo
 			}
 			page.Form.Values["silent"] = s.Silent
 		}
-		all, err := institution.Profiles(ctx, tx, a.InstitutionID)
+		all, err := institution.Profiles(ctx, tx, i.ID)
 		for _, p := range all {
 			page.Profiles = append(page.Profiles, layout.Option{Value: p.ID, Label: p.Name})
 		}
@@ -59,7 +69,7 @@ func (c *Comments) showDesk(w http.ResponseWriter, r *http.Request, form *web.Fo
 
 func (c *Comments) deskSave(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	a, err := people.Here(ctx, people.Configure)
+	i, err := configured(r)
 	if err != nil {
 		return err
 	}
@@ -70,17 +80,17 @@ func (c *Comments) deskSave(w http.ResponseWriter, r *http.Request) error {
 	s := Setting{Enabled: form.Bool("enabled"), CloseDays: form.Int("close_days", 0, 3650), Hold: Hold(form.Choice("hold", string(HoldAll), string(HoldNew))), Silent: form.Strings("silent")}
 	if err = form.Err(); err == nil {
 		err = c.o.DB.InTx(ctx, func(tx *db.Tx) error {
-			all, err := institution.Profiles(ctx, tx, a.InstitutionID)
+			all, err := institution.Profiles(ctx, tx, i.ID)
 			if err != nil {
 				return err
 			}
 			s.Silent = slices.DeleteFunc(s.Silent, func(id string) bool {
 				return !slices.ContainsFunc(all, func(p institution.Profile) bool { return p.ID == id })
 			})
-			if err := s.save(ctx, tx, a.InstitutionID); err != nil {
+			if err := s.save(ctx, tx, i.ID); err != nil {
 				return err
 			}
-			return audit.Record(ctx, tx, a.InstitutionID, "comments.settings", a.InstitutionID,
+			return audit.Record(ctx, tx, i.ID, "comments.settings", i.ID,
 				map[string]any{"enabled": s.Enabled, "close_days": s.CloseDays, "hold": s.Hold, "silent": s.Silent}, c.o.Clock())
 		})
 	}
