@@ -51,7 +51,7 @@ type letter struct {
 	request      *Request
 }
 
-// subject is what the letter is about.
+// dueAt is by when what the letter is about must be answered.
 func (l letter) dueAt() time.Time {
 	if l.request != nil {
 		return l.request.DueAt
@@ -79,7 +79,8 @@ func (o *Offices) write(ctx context.Context, tx *db.Tx, h house, l letter) error
 		return err
 	}
 	p := o.Bundle.For(h.inst.Locale, h.inst.Location())
-	subject, lead := p.T("offices.letter."+string(l.kind), l.office.Name), p.T("offices.letter."+string(l.kind)+".text", l.office.Name, h.inst.Name)
+	name := bare(l.office.Name)
+	subject, lead := p.T("offices.letter."+string(l.kind), name), p.T("offices.letter."+string(l.kind)+".text", name, h.inst.Name)
 	parts := []string{lead}
 	about, err := o.about(ctx, tx, p, h, l)
 	if err != nil {
@@ -113,6 +114,15 @@ func (o *Offices) about(ctx context.Context, tx *db.Tx, p *i18n.Printer, h house
 	return lines, nil
 }
 
+// bare is an office's name after the word "office", which some names begin with.
+func bare(name string) string {
+	const word = "ufficio "
+	if len(name) > len(word) && strings.EqualFold(name[:len(word)], word) {
+		return strings.TrimSpace(name[len(word):])
+	}
+	return name
+}
+
 func later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
@@ -140,7 +150,7 @@ func (o *Offices) report(ctx context.Context, tx *db.Tx, h house, personID, offi
 	if err != nil {
 		return err
 	}
-	p := o.Bundle.For(m.Locale, h.inst.Location())
+	p, officeName := o.Bundle.For(m.Locale, h.inst.Location()), bare(officeName)
 	parts := []string{p.T("offices.letter.answered.text", officeName)}
 	if request != nil {
 		parts[0] = p.T("offices.letter.answered.request", officeName, request.Title)

@@ -184,7 +184,7 @@ func (o *Offices) Ask(ctx context.Context, institutionID, conversationID, office
 		}
 		now := o.Clock()
 		p := o.Bundle.For(h.inst.Locale, h.inst.Location())
-		if _, err := o.Note(ctx, tx, institutionID, inbox.Note{ConversationID: c.ID, PersonID: actor.PersonID, Text: p.T("offices.ask.note", to.Name, question)}, now); err != nil {
+		if _, err := o.Note(ctx, tx, institutionID, inbox.Note{ConversationID: c.ID, PersonID: actor.PersonID, Text: p.T("offices.ask.note", bare(to.Name), question)}, now); err != nil {
 			return err
 		}
 		if err := o.write(ctx, tx, h, letter{kind: letterAsked, office: to, to: to.Email, name: to.Name, question: question, askedBy: actor.PersonID, conversation: &c}); err != nil {

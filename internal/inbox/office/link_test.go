@@ -87,7 +87,7 @@ func TestOfficeSuppliesInformationAndTheOfficerIsTold(t *testing.T) {
 		goes(t, w.do("nobody", "POST", link, url.Values{"once": {once(t, w.do("nobody", "GET", link, nil).Body.String())}, "text": {"Anzi venerdì."}}), link+"?esito=inviata")
 		w.letter("writer@cesate.example.it")
 		got := w.notes(c.ID)
-		want := []string{"||Chiesto a Lavori pubblici: Quando passa la ditta?", w.works.ID + "|Geom. Riva|La ditta passa giovedì.", w.works.ID + "||Anzi venerdì."}
+		want := []string{"||Chiesto all'ufficio Lavori pubblici: Quando passa la ditta?", w.works.ID + "|Geom. Riva|La ditta passa giovedì.", w.works.ID + "||Anzi venerdì."}
 		if strings.Join(got, "\n") != strings.Join(want, "\n") {
 			t.Errorf("notes\n%s", strings.Join(got, "\n"))
 		}

@@ -141,8 +141,8 @@ func TestTryingARuleSaysWhichOneFits(t *testing.T) {
 	try := func(text string) *httptest.ResponseRecorder {
 		return w.do("administrator", "GET", "/redazione/uffici/regole?prova="+url.QueryEscape(text), nil)
 	}
-	shows(t, try("Come rinnovo la carta d'identità?"), 200, "Lo prende la regola 2: va a Anagrafe.")
-	shows(t, try("I lampioni sono spenti"), 200, "Lo prende la regola 1: va a Lavori pubblici.")
+	shows(t, try("Come rinnovo la carta d'identità?"), 200, "Lo prende la regola 2: va all&#39;ufficio Anagrafe.")
+	shows(t, try("I lampioni sono spenti"), 200, "Lo prende la regola 1: va all&#39;ufficio Lavori pubblici.")
 	shows(t, try("Buongiorno a tutti"), 200, "Nessuna regola si adatta")
 	rec := w.do("administrator", "GET", "/redazione/uffici/regole", nil)
 	hides(t, rec, "Nessuna regola si adatta", "Lo prende la regola")

@@ -7,15 +7,17 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
 // figuresPage is what the page "office-figures" shows.
 type figuresPage struct {
-	Form    *web.Form
-	Figures []figureRow
-	More    bool
-	Any     bool
+	Form         *web.Form
+	Figures      []figureRow
+	More         bool
+	Any          bool
+	MayConfigure bool
 }
 
 // figureRow is an office's figures in words.
@@ -48,11 +50,11 @@ func (o *Offices) figures(w http.ResponseWriter, r *http.Request, v visit) error
 	if err := form.Err(); err != nil {
 		form.Fail(v.p, err)
 		form.Label("dal", v.p.T("offices.figures.from"), "al", v.p.T("offices.figures.until"))
-		return o.Kit.Render(w, r, form.Status(), "office-figures", figuresPage{Form: form})
+		return o.Kit.Render(w, r, form.Status(), "office-figures", figuresPage{Form: form, MayConfigure: v.actor.May(people.Configure)})
 	}
 	form.Values.Set("dal", from.Format(time.DateOnly))
 	form.Values.Set("al", until.Format(time.DateOnly))
-	page := figuresPage{Form: form}
+	page := figuresPage{Form: form, MayConfigure: v.actor.May(people.Configure)}
 	var all []Figure
 	err = o.DB.Read(r.Context(), func(tx *db.Tx) error {
 		all, page.More, err = Figures(r.Context(), tx, v.inst.ID, from, until.AddDate(0, 0, 1), v.now)

@@ -3,6 +3,7 @@ package office
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -36,6 +37,7 @@ type linkPage struct {
 	Request     bool
 	Closed      bool // nothing more can be sent, and nothing is shown
 	Sent        bool // what was written has arrived
+	More        bool // the office has written before
 }
 
 // holder reads what the token of the request opens. A token that opens nothing
@@ -97,7 +99,7 @@ func (o *Offices) showLinked(w http.ResponseWriter, r *http.Request, form *web.F
 func (o *Offices) fillLinked(ctx context.Context, tx *db.Tx, p *i18n.Printer, h house, l Link, page *linkPage) (err error) {
 	now := o.Clock()
 	page.Draft = "ufficio-" + l.ID
-	page.Office, page.Institution, page.Question, page.Expires = h.name(l.OfficeID), h.inst.Name, l.Question, l.ExpiresAt
+	page.Office, page.Institution, page.Question, page.Expires = bare(h.name(l.OfficeID)), h.inst.Name, l.Question, l.ExpiresAt
 	if l.RequestID != "" {
 		q, err := RequestByID(ctx, tx, h.inst.ID, l.RequestID)
 		if err != nil {
@@ -107,6 +109,7 @@ func (o *Offices) fillLinked(ctx context.Context, tx *db.Tx, p *i18n.Printer, h 
 		page.Late, page.Closed = q.Late(now), q.State == RequestClosed
 		if !page.Closed {
 			page.Answers, err = Answers(ctx, tx, h.inst.ID, q.ID)
+			page.More = len(page.Answers) > 0
 		}
 		return err
 	}
@@ -122,6 +125,7 @@ func (o *Offices) fillLinked(ctx context.Context, tx *db.Tx, p *i18n.Printer, h 
 		page.DueAt, page.Late = c.DueAt, c.Overdue(now)
 	}
 	page.Lines, err = lines(ctx, tx, h.inst.ID, c.ID, l.OfficeID)
+	page.More = slices.ContainsFunc(page.Lines, func(l line) bool { return l.By == byOffice })
 	return err
 }
 

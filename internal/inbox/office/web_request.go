@@ -186,7 +186,7 @@ func (o *Offices) request(w http.ResponseWriter, r *http.Request, v visit) error
 		if err != nil {
 			return err
 		}
-		page.requestRow = requestRow{q, requestPath(q.ID), h.name(q.OfficeID), requestBadges(v.p, q, v.now)}
+		page.requestRow = requestRow{q, requestPath(q.ID), bare(h.name(q.OfficeID)), requestBadges(v.p, q, v.now)}
 		page.Profile, page.By = p.Name, names[q.CreatedBy]
 		page.Links, page.MayRevoke = linkRows(v.p, h, links, v.now)
 		return nil

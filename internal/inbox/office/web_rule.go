@@ -41,6 +41,7 @@ type ruleRow struct {
 	Number      int
 	Conditions  []string
 	Office      string // empty: the office is gone
+	Called      string // the same after the word "office"
 	Target      string
 	First, Last bool
 	Caught      bool
@@ -138,7 +139,7 @@ func (o *Offices) showRules(w http.ResponseWriter, r *http.Request, v visit, for
 		names[p.ID] = p.Name
 	}
 	for i, rule := range b.rules {
-		row := ruleRow{ID: rule.ID, Number: i + 1, Conditions: rule.words(v.p, names), Office: b.h.name(rule.OfficeID), First: i == 0, Last: i == len(b.rules)-1,
+		row := ruleRow{ID: rule.ID, Number: i + 1, Conditions: rule.words(v.p, names), Office: b.h.name(rule.OfficeID), Called: bare(b.h.name(rule.OfficeID)), First: i == 0, Last: i == len(b.rules)-1,
 			Caught: page.Caught == rule.ID}
 		if rule.Target > 0 {
 			row.Target = span(v.p, rule.Target)
