@@ -24,7 +24,7 @@ const (
 	// perTurn is how many deliveries a worker takes before it writes down what
 	// became of them; a crash repeats at most so many, and receivers know an
 	// activity by its id.
-	perTurn = 64
+	perTurn = 32
 	// turnFor is how long a worker stays with one server before others get a chance.
 	turnFor = time.Minute
 	// leaseFor outlives the longest turn.
@@ -83,57 +83,61 @@ func (s *Server) workSweep(ctx context.Context, _ sweep) error {
 }
 
 // workDeliver holds the lease of a server while it carries what is due there. A
-// second worker finds the lease taken and ends: what it came for was written
-// before the lease is given back, and is looked for once more after that.
+// second worker finds the lease taken and ends: the first looks for more in the
+// very transaction that gives the lease back.
 func (s *Server) workDeliver(ctx context.Context, j deliver) error {
-	started := s.clock()
-	for {
-		lease := db.NewID()
-		scheme, ok, err := s.takeHost(ctx, j, lease)
-		if err != nil || !ok {
-			return err
+	v := visit{deliver: j, lease: db.NewID(), until: s.clock().Add(turnFor)}
+	all, err := s.takeHost(ctx, &v)
+	for err == nil && len(all) > 0 {
+		var signers map[string]sig.Signer
+		if signers, err = s.signersFor(ctx, j.InstitutionID, all); err != nil {
+			break // the lease runs out by itself
 		}
-		more, err := s.turn(ctx, j, lease, scheme, started)
-		if e := s.leaveHost(context.WithoutCancel(ctx), j, lease); err == nil {
-			err = e
-		}
-		if err != nil || !more {
-			return err
-		}
-		if s.clock().Sub(started) >= turnFor {
-			return s.db.InTx(ctx, func(tx *db.Tx) error { return s.pool.Enqueue(ctx, tx, j, jobs.When{Queue: jobs.Delivery}) })
-		}
-		left, err := s.due(ctx, j)
-		if err != nil || len(left) == 0 {
-			return err
-		}
+		s.carry(ctx, all, signers, v.scheme)
+		// What is known is written even while the process stops.
+		all, err = s.record(context.WithoutCancel(ctx), v, all, ctx.Err() != nil)
 	}
+	return err
 }
 
-func (s *Server) takeHost(ctx context.Context, j deliver, lease string) (scheme sig.Scheme, ok bool, err error) {
+// visit is a worker's stay with one server.
+type visit struct {
+	deliver
+	lease  string
+	scheme sig.Scheme
+	until  time.Time // when others get a chance
+}
+
+// takeHost takes a server's lease and reads what is due there: nothing, when
+// somebody else has it.
+func (s *Server) takeHost(ctx context.Context, v *visit) (all []*parcel, err error) {
 	now := s.clock()
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
 		err := tx.QueryRow(ctx, `
 			INSERT INTO ap_host (institution_id, host, lease, lease_until) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (institution_id, host) DO UPDATE SET lease = excluded.lease, lease_until = excluded.lease_until WHERE ap_host.lease_until < $5
-			RETURNING scheme`, j.InstitutionID, j.Host, lease, db.At(now.Add(leaseFor)), db.At(now)).Scan(&scheme)
+			RETURNING scheme`, v.InstitutionID, v.Host, v.lease, db.At(now.Add(leaseFor)), db.At(now)).Scan(&v.scheme)
 		if errors.Is(err, db.ErrNone) {
 			return nil
 		}
-		ok = err == nil
-		return err
+		if err != nil {
+			return err
+		}
+		if all, err = s.due(ctx, tx, *v); err != nil || len(all) > 0 {
+			return err
+		}
+		return v.leave(ctx, tx)
 	})
-	if scheme == "" {
-		scheme = sig.Cavage
+	if v.scheme == "" {
+		v.scheme = sig.Cavage
 	}
-	return scheme, ok, err
+	return all, err
 }
 
-func (s *Server) leaveHost(ctx context.Context, j deliver, lease string) error {
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE ap_host SET lease = '', lease_until = 0 WHERE institution_id = $1 AND host = $2 AND lease = $3`, j.InstitutionID, j.Host, lease)
-		return err
-	})
+// leave gives the lease back.
+func (v visit) leave(ctx context.Context, tx *db.Tx) error {
+	_, err := tx.Exec(ctx, `UPDATE ap_host SET lease = '', lease_until = 0 WHERE institution_id = $1 AND host = $2 AND lease = $3`, v.InstitutionID, v.Host, v.lease)
+	return err
 }
 
 // parcel is one activity on its way to one inbox.
@@ -156,42 +160,17 @@ type outcome struct {
 
 // due lists what is to be carried to a server now: for each inbox in order, and
 // nothing that would overtake what still waits.
-func (s *Server) due(ctx context.Context, j deliver) (all []*parcel, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) error {
-		all, err = db.All(ctx, tx, func(r db.Scanner) (*parcel, error) {
-			var p parcel
-			err := r.Scan(&p.inbox, &p.activityID, &p.attempts, &p.actor, &p.body)
-			return &p, err
-		}, `SELECT d.inbox, d.activity_id, d.attempts, a.actor, a.body FROM ap_delivery d
-			JOIN ap_activity a ON a.institution_id = d.institution_id AND a.id = d.activity_id
-			WHERE d.institution_id = $1 AND d.host = $2 AND d.state = 'waiting' AND d.next_at <= $3
-				AND NOT EXISTS (SELECT 1 FROM ap_delivery e WHERE e.institution_id = $1 AND e.host = $2 AND e.inbox = d.inbox
-					AND e.state = 'waiting' AND e.activity_id < d.activity_id AND e.next_at > $3)
-			ORDER BY d.inbox, d.activity_id LIMIT $4`, j.InstitutionID, j.Host, db.At(s.clock()), perTurn)
-		return err
-	})
-	return all, err
-}
-
-// turn carries some of what is due; more is false when nothing is left to do now.
-func (s *Server) turn(ctx context.Context, j deliver, lease string, scheme sig.Scheme, started time.Time) (more bool, err error) {
-	for s.clock().Sub(started) < turnFor {
-		all, err := s.due(ctx, j)
-		if err != nil || len(all) == 0 {
-			return true, err // looked for once more when the lease is back
-		}
-		signers, err := s.signersFor(ctx, j.InstitutionID, all)
-		if err != nil {
-			return false, err
-		}
-		s.carry(ctx, all, signers, scheme)
-		// What is known is written even while the process stops.
-		reached, err := s.record(context.WithoutCancel(ctx), j, lease, all)
-		if err != nil || !reached || ctx.Err() != nil {
-			return false, err
-		}
-	}
-	return true, nil
+func (s *Server) due(ctx context.Context, tx *db.Tx, v visit) ([]*parcel, error) {
+	return db.All(ctx, tx, func(r db.Scanner) (*parcel, error) {
+		var p parcel
+		err := r.Scan(&p.inbox, &p.activityID, &p.attempts, &p.actor, &p.body)
+		return &p, err
+	}, `SELECT d.inbox, d.activity_id, d.attempts, a.actor, a.body FROM ap_delivery d
+		JOIN ap_activity a ON a.institution_id = d.institution_id AND a.id = d.activity_id
+		WHERE d.institution_id = $1 AND d.host = $2 AND d.state = 'waiting' AND d.next_at <= $3
+			AND NOT EXISTS (SELECT 1 FROM ap_delivery e WHERE e.institution_id = $1 AND e.host = $2 AND e.inbox = d.inbox
+				AND e.state = 'waiting' AND e.activity_id < d.activity_id AND e.next_at > $3)
+		ORDER BY d.inbox, d.activity_id LIMIT $4`, v.InstitutionID, v.Host, db.At(s.clock()), perTurn)
 }
 
 // signersFor reads the keys of those who speak. An actor whose key is gone has none.
@@ -333,36 +312,47 @@ func judge(resp *http.Response) outcome {
 	return outcome{state: "refused", code: code}
 }
 
-// record writes down what became of the parcels. reached is false when the server
-// did not answer: then all that waits for it waits longer.
-func (s *Server) record(ctx context.Context, j deliver, lease string, all []*parcel) (reached bool, err error) {
+// record writes down what became of the parcels and takes the next. When there are
+// none, the server did not answer, or it is time for others, it gives the lease
+// back: after noteHost, which holds the server's row, so that whoever brings more
+// meanwhile waits for the lease and finds it free.
+func (s *Server) record(ctx context.Context, v visit, all []*parcel, stop bool) (next []*parcel, err error) {
 	now := s.clock()
-	reached = true
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		answered, code, scheme := false, "", sig.Scheme("")
+		reached, tried, code, scheme := true, false, "", sig.Scheme("")
 		for _, p := range all {
 			o := p.outcome
 			if o.state == "" {
 				continue
 			}
+			tried = true
 			if o.unreachable {
 				reached, code = false, o.code
-			} else {
-				answered = true
 			}
 			if o.scheme != "" {
 				scheme = o.scheme
 			}
-			if err := s.settle(ctx, tx, j, p, now); err != nil {
+			if err := s.settle(ctx, tx, v.deliver, p, now); err != nil {
 				return err
 			}
 		}
-		if answered {
-			reached = true
+		if err := s.noteHost(ctx, tx, v, reached, code, scheme, now); err != nil {
+			return err
 		}
-		return s.noteHost(ctx, tx, j, lease, reached, code, scheme, now)
+		if next, err = s.due(ctx, tx, v); err != nil {
+			return err
+		}
+		if reached && tried && !stop && len(next) > 0 && now.Before(v.until) {
+			return nil
+		}
+		more := reached && len(next) > 0
+		next = nil
+		if err := v.leave(ctx, tx); err != nil || !more {
+			return err
+		}
+		return s.pool.Enqueue(ctx, tx, v.deliver, jobs.When{Queue: jobs.Delivery})
 	})
-	return reached, err
+	return next, err
 }
 
 // settle writes down one try.
@@ -389,19 +379,20 @@ func (s *Server) settle(ctx context.Context, tx *db.Tx, j deliver, p *parcel, no
 	return err
 }
 
-func (s *Server) noteHost(ctx context.Context, tx *db.Tx, j deliver, lease string, reached bool, code string, scheme sig.Scheme, now time.Time) error {
+// noteHost keeps how a server answers, and that the worker still has it.
+func (s *Server) noteHost(ctx context.Context, tx *db.Tx, v visit, reached bool, code string, scheme sig.Scheme, now time.Time) error {
 	if reached {
 		_, err := tx.Exec(ctx, `
 			UPDATE ap_host SET failing_since = 0, code = '', answered_at = $4, lease_until = $5, scheme = CASE WHEN $6 <> '' THEN $6 ELSE scheme END
-			WHERE institution_id = $1 AND host = $2 AND lease = $3`, j.InstitutionID, j.Host, lease, db.At(now), db.At(now.Add(leaseFor)), string(scheme))
+			WHERE institution_id = $1 AND host = $2 AND lease = $3`, v.InstitutionID, v.Host, v.lease, db.At(now), db.At(now.Add(leaseFor)), string(scheme))
 		return err
 	}
 	if _, err := tx.Exec(ctx, `
 		UPDATE ap_host SET failing_since = CASE WHEN failing_since = 0 THEN $4 ELSE failing_since END, code = $5
-		WHERE institution_id = $1 AND host = $2 AND lease = $3`, j.InstitutionID, j.Host, lease, db.At(now), code); err != nil {
+		WHERE institution_id = $1 AND host = $2 AND lease = $3`, v.InstitutionID, v.Host, v.lease, db.At(now), code); err != nil {
 		return err
 	}
-	return s.postpone(ctx, tx, j, code, now)
+	return s.postpone(ctx, tx, v.deliver, code, now)
 }
 
 // postpone makes all that is due at a server that does not answer wait like what

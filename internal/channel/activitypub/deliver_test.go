@@ -118,7 +118,9 @@ func TestServerOutOfReachIsTriedTenTimesAndThenLeftOut(t *testing.T) {
 		anna.follows(w, "comune")
 		p.Close()
 		w.publish("comune", w.note("Chi mi sente?"))
-		tries := func() int { return w.count(`SELECT attempts FROM ap_delivery d WHERE EXISTS (SELECT 1 FROM ap_activity a WHERE a.id = d.activity_id AND a.type = 'Create')`) }
+		tries := func() int {
+			return w.count(`SELECT attempts FROM ap_delivery d WHERE EXISTS (SELECT 1 FROM ap_activity a WHERE a.id = d.activity_id AND a.type = 'Create')`)
+		}
 		for n, wait := range activitypub.Waits() {
 			if got := tries(); got != n+1 {
 				t.Fatalf("%d tries, want %d", got, n+1)

@@ -361,7 +361,9 @@ func TestActorsThatLieAboutThemselvesAreNobody(t *testing.T) {
 	}))
 	try("is a file that somebody uploaded", eva.request(inbox, eva.activity("Follow", w.actorID("comune"))))
 	w.clock.advance(10 * time.Minute)
-	evil.set("/users/eva", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { http.Redirect(rw, r, r.URL.Path+"?"+db.NewID(), http.StatusFound) }))
+	evil.set("/users/eva", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		http.Redirect(rw, r, r.URL.Path+"?"+db.NewID(), http.StatusFound)
+	}))
 	try("sends us round in circles", eva.request(inbox, eva.activity("Follow", w.actorID("comune"))))
 	w.clock.advance(10 * time.Minute)
 	evil.set("/users/eva", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

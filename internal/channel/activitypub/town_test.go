@@ -51,6 +51,7 @@ type town struct {
 	clock    *clock
 	server   *activitypub.Server
 	kit      *web.Kit
+	pool     *jobs.Pool
 	channels *channel.Switchboard
 	inst     institution.Institution
 	other    institution.Institution
@@ -141,6 +142,7 @@ func (w *town) open(limits activitypub.Limits) {
 	pool := must(jobs.New(w.Context(), w.db, registry, jobs.Options{Log: slog.New(slog.DiscardHandler)}))(w)
 	w.Cleanup(func() { _ = pool.Stop(context.Background()) })
 	w.server.Use(pool)
+	w.pool = pool
 	w.channels = channel.NewSwitchboard(w.db, w.box, w.clock.now, w.server.Adapter())
 	mux := http.NewServeMux()
 	w.kit.Mount(mux)
