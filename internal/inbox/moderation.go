@@ -273,7 +273,7 @@ func (m *moderating) block(ctx context.Context, institutionID, authorID string, 
 	if act == ActUnblock {
 		at, event = time.Time{}, EventUnblocked
 	}
-	n, err := m.tx.Change(ctx, `UPDATE author SET blocked_at = $3 WHERE institution_id = $1 AND id = $2 AND (blocked_at > 0) <> ($3 > 0)`, institutionID, authorID, db.At(at))
+	n, err := m.tx.Change(ctx, `UPDATE author SET blocked_at = $3 WHERE institution_id = $1 AND id = $2 AND (blocked_at > 0) <> (CAST($3 AS BIGINT) > 0)`, institutionID, authorID, db.At(at))
 	if err != nil {
 		return l, err
 	}
