@@ -9,3 +9,6 @@ func (o *Offices) Watch(ctx context.Context) error { return o.workWatch(ctx, wat
 func (o *Offices) MakeDraftFor(ctx context.Context, institutionID, requestID string) error {
 	return o.workDraft(ctx, draftJob{institutionID, requestID})
 }
+
+// Tidy does the work of removing what has no use any more.
+func (o *Offices) Tidy(ctx context.Context) error { return o.workTidy(ctx, tidy{}) }
