@@ -2,7 +2,6 @@ package channel
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // Ensure returns the channel of a profile on a square that nobody connects
 // because it is the site itself: comments there, pages that link to it. It is
 // made when something is heard for the first time.
-func Ensure(ctx context.Context, tx *db.Tx, box *secret.Box, institutionID, profileID string, p Platform, name, url string, now time.Time) (Channel, error) {
+func Ensure(ctx context.Context, tx *db.Tx, box *secret.Box, institutionID, profileID string, p Platform, a Account, now time.Time) (Channel, error) {
 	find := func() (Channel, error) {
 		return scan(tx.QueryRow(ctx, `
 			SELECT `+columns+` FROM channel
@@ -32,6 +31,5 @@ func Ensure(ctx context.Context, tx *db.Tx, box *secret.Box, institutionID, prof
 	if c, err = find(); !errors.Is(err, db.ErrNone) {
 		return c, err
 	}
-	c = Channel{InstitutionID: institutionID, ProfileID: profileID, Platform: p, Name: name}
-	return Save(ctx, tx, box, c, Account{Server: "local", Handle: name, URL: url, Secret: json.RawMessage(`{}`)}, now)
+	return Save(ctx, tx, box, Channel{InstitutionID: institutionID, ProfileID: profileID, Platform: p}, a, now)
 }

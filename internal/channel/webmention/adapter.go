@@ -28,7 +28,13 @@ func (Adapter) ConnectFields() []channel.ConnectField { return nil }
 
 // Connect needs nothing to be typed.
 func (Adapter) Connect(context.Context, map[string]string) (channel.Account, error) {
-	return channel.Account{Server: "local", Secret: json.RawMessage(`{}`)}, nil
+	return account(), nil
+}
+
+// account is where pages elsewhere speak to a profile. It has no address: a page that
+// claims to be ours is not taken for us.
+func account() channel.Account {
+	return channel.Account{Server: "local", Handle: "Webmention", Secret: json.RawMessage(`{}`)}
 }
 
 // Test has nothing to ask: we are told.

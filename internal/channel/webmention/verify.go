@@ -225,6 +225,7 @@ func (s *Service) channel(ctx context.Context, tx *db.Tx, m received, now time.T
 	if err := tx.QueryRow(ctx, `SELECT profile_id FROM publication WHERE institution_id = $1 AND message_id = $2`, m.institutionID, m.messageID).Scan(&profileID); err != nil {
 		return c, err
 	}
-	name := s.o.Bundle.For(i.Locale, i.Location()).T("webmention.channel")
-	return channel.Ensure(ctx, tx, s.o.Box, i.ID, profileID, channel.Webmention, name, "", now)
+	a := account()
+	a.Handle = s.o.Bundle.For(i.Locale, i.Location()).T("webmention.channel")
+	return channel.Ensure(ctx, tx, s.o.Box, i.ID, profileID, channel.Webmention, a, now)
 }

@@ -92,8 +92,7 @@ func (c *Comments) channel(ctx context.Context, tx *db.Tx, i institution.Institu
 	if err != nil {
 		return channel.Channel{}, err
 	}
-	name := c.o.Bundle.For(i.Locale, i.Location()).T("comments.channel")
-	return channel.Ensure(ctx, tx, c.o.Box, i.ID, p.ID, channel.OnSite, name, c.o.Address(i)+"/p/"+p.Slug, now)
+	return channel.Ensure(ctx, tx, c.o.Box, i.ID, p.ID, channel.OnSite, c.account(i, p), now)
 }
 
 // holds reports whether what an author says waits for approval.

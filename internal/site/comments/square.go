@@ -21,7 +21,10 @@ const maxAnswer = 5000
 // holds no state.
 type Square struct{ c *Comments }
 
-var _ channel.Adapter = (*Square)(nil)
+var (
+	_ channel.Adapter  = (*Square)(nil)
+	_ channel.Resident = (*Square)(nil)
+)
 
 // NewSquare returns a square without its comments: the switchboard is made before
 // them. Serve gives it them.
@@ -45,9 +48,32 @@ func (*Square) Capabilities(channel.Account) channel.Capabilities {
 // ConnectFields lists nothing: the channel is made when the first comment comes.
 func (*Square) ConnectFields() []channel.ConnectField { return nil }
 
-// Connect needs nothing to be typed.
+// Connect cannot know for which profile: see ConnectFor.
 func (*Square) Connect(context.Context, map[string]string) (channel.Account, error) {
-	return channel.Account{Server: "local", Secret: json.RawMessage(`{}`)}, nil
+	return channel.Account{}, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused}
+}
+
+// ConnectFor is the account of a profile on its own site. Nobody needs to ask for it:
+// it is made when the first comment comes.
+func (s *Square) ConnectFor(ctx context.Context, w channel.Wish, _ map[string]string) (a channel.Account, err error) {
+	err = s.c.o.DB.Read(ctx, func(tx *db.Tx) error {
+		i, err := institution.ByID(ctx, tx, w.InstitutionID)
+		if err != nil {
+			return err
+		}
+		p, err := institution.ProfileByID(ctx, tx, i.ID, w.ProfileID)
+		a = s.c.account(i, p)
+		return err
+	})
+	if err != nil {
+		return a, failed(err, channel.Transient)
+	}
+	return a, nil
+}
+
+// account is the site as a square of a profile.
+func (c *Comments) account(i institution.Institution, p institution.Profile) channel.Account {
+	return channel.Account{Server: "local", Handle: c.o.Bundle.For(i.Locale, i.Location()).T("comments.channel"), URL: c.o.Address(i) + "/p/" + p.Slug, Secret: json.RawMessage(`{}`)}
 }
 
 // Test proves that the database of the comments answers.
