@@ -21,6 +21,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/email"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon"
 	"codeberg.org/arengo/arengo/internal/channel/telegram"
+	"codeberg.org/arengo/arengo/internal/channel/webmention"
 	"codeberg.org/arengo/arengo/internal/channel/webpush"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
@@ -29,6 +30,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/inbox/listen"
 	"codeberg.org/arengo/arengo/internal/inbox/office"
+	"codeberg.org/arengo/arengo/internal/insight"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/mail"
@@ -62,6 +64,8 @@ type App struct {
 	Fediverse  *activitypub.Server
 	Notices    *webpush.Notices
 	Hub        *websub.Hub
+	Mentions   *webmention.Service
+	Insight    *insight.Pages
 	Mail       mail.Sender
 	Jobs       *jobs.Pool
 	Auth       *auth.Service
@@ -71,14 +75,15 @@ type App struct {
 	Log        *slog.Logger
 	Clock      func() time.Time
 
-	poll    time.Duration
-	base    *url.URL
-	bundle  *i18n.Bundle
-	fetch   *fetch.Client
-	hosts   *institution.Resolver
-	onSite  *comments.Square
-	handler http.Handler
-	release func() // of the data folder's lock
+	poll     time.Duration
+	base     *url.URL
+	bundle   *i18n.Bundle
+	fetch    *fetch.Client
+	hosts    *institution.Resolver
+	onSite   *comments.Square
+	mastodon *mastodon.Adapter
+	handler  http.Handler
+	release  func() // of the data folder's lock
 }
 
 // Data prepares the data folder and returns the database's address.
@@ -247,9 +252,10 @@ func (a *App) openWork(ctx context.Context) error {
 	if err := a.openNative(registry); err != nil {
 		return err
 	}
+	a.mastodon = mastodon.New(a.fetch)
 	a.Channels = channel.NewSwitchboard(a.DB, a.Box, a.Clock,
-		a.Fediverse.Adapter(), mastodon.New(a.fetch), bluesky.New(a.fetch, bluesky.Options{Directory: c.PLCDirectory}), telegram.New(a.fetch),
-		email.New(a.Newsletter), webpush.NewAdapter(a.Notices), a.onSite)
+		a.Fediverse.Adapter(), a.mastodon, bluesky.New(a.fetch, bluesky.Options{Directory: c.PLCDirectory}), telegram.New(a.fetch),
+		email.New(a.Newsletter), webpush.NewAdapter(a.Notices), a.onSite, webmention.Adapter{})
 	a.Desk = publishing.NewDesk(publishing.Options{
 		DB: a.DB, Channels: a.Channels, Blobs: a.Blobs, Pictures: blob.NewProcessor(0), Clock: a.Clock, Log: a.Log,
 		Address: a.Address, Lease: c.Lease, MaxUpload: int64(c.MaxUploadMB) << 20,

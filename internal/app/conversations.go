@@ -11,6 +11,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/auth"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/activitypub"
+	"codeberg.org/arengo/arengo/internal/channel/webmention"
 	"codeberg.org/arengo/arengo/internal/channel/webpush"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -18,9 +19,11 @@ import (
 	"codeberg.org/arengo/arengo/internal/inbox/listen"
 	"codeberg.org/arengo/arengo/internal/inbox/office"
 	inboxpages "codeberg.org/arengo/arengo/internal/inbox/pages"
+	"codeberg.org/arengo/arengo/internal/insight"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/board"
 	"codeberg.org/arengo/arengo/internal/site/comments"
 	"codeberg.org/arengo/arengo/internal/site/policy"
 	"codeberg.org/arengo/arengo/internal/site/websub"
@@ -44,6 +47,12 @@ func (a *App) openNative(r *jobs.Registry) (err error) {
 		return err
 	}
 	a.onSite = comments.NewSquare()
+	a.Mentions, err = webmention.New(webmention.Options{
+		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Box: a.Box, Fetch: a.fetch, Clock: a.Clock, Log: a.Log, Address: a.Address, Hear: a.hear,
+	}, r)
+	if err != nil {
+		return err
+	}
 	a.Hub, err = websub.New(websub.Options{
 		DB: a.DB, Kit: a.Web, Box: a.Box, Fetch: a.fetch, Clock: a.Clock, Log: a.Log, Address: a.Address, Content: a.feed,
 	}, r)
@@ -58,7 +67,7 @@ func (a *App) hear(ctx context.Context, tx *db.Tx, institutionID, channelID stri
 // openInbox makes the inbox, and what brings to it and takes from it.
 func (a *App) openInbox(r *jobs.Registry) (err error) {
 	a.Inbox = inbox.New(inbox.Options{
-		DB: a.DB, Channels: a.Channels, Desk: a.Desk, Clock: a.Clock, Log: a.Log, Address: a.Address,
+		DB: a.DB, Channels: a.Channels, Desk: a.Desk, Clock: a.Clock, Log: a.Log, Address: a.Address, Stance: insight.Stance,
 		Opened: func(ctx context.Context, tx *db.Tx, c inbox.Conversation, first inbox.Comment) error {
 			return a.Offices.Route(ctx, tx, c, first)
 		},
@@ -78,6 +87,7 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 	}
 	a.Comments, err = comments.New(comments.Options{
 		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Box: a.Box, Sender: a.Mail, From: a.from().Addr, Clock: a.Clock, Log: a.Log, Address: a.Address, Hear: a.Inbox.Hear,
+		Fediverse: a.mastodon,
 	}, r)
 	if err != nil {
 		return err
@@ -94,7 +104,12 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 			return err
 		},
 	})
+	if err != nil {
+		return err
+	}
+	a.Insight, err = insight.New(insight.Options{DB: a.DB, Kit: a.Web, Clock: a.Clock, Stream: board.Stream}, r)
 	a.Desk.AfterPublish(a.Hub.AfterPublish)
+	a.Desk.AfterPublish(a.Mentions.AfterPublish)
 	return err
 }
 
@@ -103,6 +118,7 @@ func (a *App) useInbox() {
 	a.Fediverse.Use(a.Jobs)
 	a.Notices.Use(a.Jobs)
 	a.Hub.Use(a.Jobs)
+	a.Mentions.Use(a.Jobs)
 	a.Inbox.Use(a.Jobs)
 	a.Sources.Use(a.Jobs)
 	a.Offices.Use(a.Jobs)
@@ -110,9 +126,9 @@ func (a *App) useInbox() {
 }
 
 // mountInbox registers the addresses of conversations, for citizens and staff.
-func (a *App) mountInbox(mux *http.ServeMux, stream string) error {
+func (a *App) mountInbox(mux *http.ServeMux) error {
 	pages, err := inboxpages.New(inboxpages.Options{
-		Kit: a.Web, Inbox: a.Inbox, DB: a.DB, Clock: a.Clock, Stream: stream, Address: a.Address, Due: office.Due, Rules: a.Policy.Rules,
+		Kit: a.Web, Inbox: a.Inbox, DB: a.DB, Clock: a.Clock, Stream: board.Stream, Address: a.Address, Due: office.Due, Rules: a.Policy.Rules,
 	})
 	if err != nil {
 		return err
@@ -129,6 +145,8 @@ func (a *App) mountInbox(mux *http.ServeMux, stream string) error {
 	a.Fediverse.Mount(mux)
 	a.Notices.Mount(mux)
 	a.Hub.Mount(mux)
+	a.Mentions.Mount(mux)
+	a.Insight.Mount(mux)
 	return nil
 }
 

@@ -9,7 +9,9 @@ import (
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/auth"
+	"codeberg.org/arengo/arengo/internal/channel/webmention"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -65,7 +67,7 @@ func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 		return err
 	}
 	if a.Site, err = site.New(site.Options{DB: a.DB, Kit: a.Web, Blobs: a.Blobs, BaseURL: a.base, Clock: a.Clock, Log: a.Log,
-		Below: a.Comments.Below, Hubs: a.Hub.Hubs}); err != nil {
+		Below: a.Comments.Below, Hubs: a.Hub.Hubs, Webmention: webmention.Path}); err != nil {
 		return err
 	}
 	a.Site.Mount(mux)
@@ -81,7 +83,7 @@ func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 		return err
 	}
 	times.Mount(mux)
-	if err := a.mountInbox(mux, board.Stream); err != nil {
+	if err := a.mountInbox(mux); err != nil {
 		return err
 	}
 	a.API = api.New(api.Options{DB: a.DB, Web: a.Web, Mux: mux, Authenticate: a.Auth.Authenticate, Allow: a.Auth.AllowToken, BaseURL: a.base, Version: Version})
@@ -178,6 +180,15 @@ func (a *App) deskShell(r *http.Request, p *layout.Page, i institution.Instituti
 	}
 	// A page without its banner is better than no page.
 	_ = a.DB.Read(r.Context(), func(tx *db.Tx) error {
+		waiting, err := inbox.CountWaiting(r.Context(), tx, i.ID)
+		if err != nil {
+			return err
+		}
+		for n := range p.Nav {
+			if p.Nav[n].URL == "/redazione/conversazioni" {
+				p.Nav[n].Count = waiting
+			}
+		}
 		f, frozen, err := publishing.CurrentFreeze(r.Context(), tx, i.ID)
 		if err == nil && frozen {
 			p.Banner = &layout.Banner{Kind: layout.Warning, Text: t.T("nav.frozen", f.Reason), Link: layout.Link{Label: t.T("nav.frozen.open"), URL: "/redazione/blocco"}}

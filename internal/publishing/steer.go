@@ -124,18 +124,20 @@ type Task struct {
 	CreatedAt                                        int64 // µs UTC
 	Title                                            string
 	Channel                                          string
+	Brings                                           string // Delivery.Kind of what it is about
 }
 
 // Tasks lists what waits for a person's hand, oldest first.
 func Tasks(ctx context.Context, tx *db.Tx, institutionID string) ([]Task, error) {
 	return db.All(ctx, tx, func(s db.Scanner) (t Task, err error) {
-		err = s.Scan(&t.ID, &t.Kind, &t.MessageID, &t.DeliveryID, &t.ChannelID, &t.Link, &t.CreatedAt, &t.Title, &t.Channel)
+		err = s.Scan(&t.ID, &t.Kind, &t.MessageID, &t.DeliveryID, &t.ChannelID, &t.Link, &t.CreatedAt, &t.Title, &t.Channel, &t.Brings)
 		return t, err
 	}, `
-		SELECT t.id, t.kind, t.message_id, t.delivery_id, t.channel_id, t.link, t.created_at, coalesce(m.title, ''), coalesce(c.name, '')
+		SELECT t.id, t.kind, t.message_id, t.delivery_id, t.channel_id, t.link, t.created_at, coalesce(m.title, d.title, ''), coalesce(c.name, ''), coalesce(d.kind, 'message')
 		FROM task t
 		LEFT JOIN message m ON m.institution_id = t.institution_id AND m.id = t.message_id
 		LEFT JOIN channel c ON c.institution_id = t.institution_id AND c.id = t.channel_id
+		LEFT JOIN delivery d ON d.institution_id = t.institution_id AND d.id = t.delivery_id
 		WHERE t.institution_id = $1 AND t.done_at = 0 ORDER BY t.created_at LIMIT 200`, institutionID)
 }
 

@@ -155,7 +155,7 @@ func (v visit) board(ds []publishing.Trouble, wrongID string, wrong *web.Form) (
 			if title == "" {
 				title = v.p.T("message.untitled")
 			}
-			out = append(out, boardMessage{URL: messagesPath + "/" + d.MessageID, Title: title, Due: d.DueAt})
+			out = append(out, boardMessage{URL: wording.Page(d.Kind, d.MessageID), Title: title, Due: d.DueAt})
 		}
 		row := v.boardRow(d)
 		if wrong != nil && d.ID == wrongID {

@@ -7,6 +7,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/publishing/wording"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
@@ -28,7 +29,7 @@ func (b *Board) tasks(w http.ResponseWriter, r *http.Request, v visit) error {
 		all, err := publishing.Tasks(r.Context(), tx, v.inst.ID)
 		for _, t := range all {
 			page.Tasks = append(page.Tasks, taskRow{ID: t.ID, Text: v.p.T("task."+t.Kind, t.Channel), Title: t.Title,
-				URL: messagesPath + "/" + t.MessageID, Link: t.Link, Since: db.When(t.CreatedAt)})
+				URL: wording.Page(t.Brings, t.MessageID), Link: t.Link, Since: db.When(t.CreatedAt)})
 		}
 		return err
 	})

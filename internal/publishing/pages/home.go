@@ -180,14 +180,14 @@ func withoutSentBack(ms []publishing.Message) (out []publishing.Message) {
 func tasks(p *i18n.Printer, ts []publishing.Task) (out []taskRow) {
 	for _, t := range ts {
 		out = append(out, taskRow{Text: p.T("task."+t.Kind, t.Channel), Title: t.Title, Link: t.Link,
-			MessageURL: messagePath(t.MessageID), Since: db.When(t.CreatedAt)})
+			MessageURL: wording.Page(t.Brings, t.MessageID), Since: db.When(t.CreatedAt)})
 	}
 	return out
 }
 
 func troubles(p *i18n.Printer, ts []publishing.Trouble, now time.Time) (out []troubleRow) {
 	for _, t := range ts {
-		out = append(out, troubleRow{URL: messagePath(t.MessageID) + "#consegne", Title: t.Title, Channel: t.Channel, Icon: wording.PlatformOf(p, t.Platform).Icon,
+		out = append(out, troubleRow{URL: wording.Page(t.Delivery.Kind, t.MessageID) + "#consegne", Title: t.Title, Channel: t.Channel, Icon: wording.PlatformOf(p, t.Platform).Icon,
 			Badge: wording.Delivery(p, t.Delivery, now), Why: wording.Why(p, t.Delivery), When: t.UpdatedAt})
 	}
 	return out

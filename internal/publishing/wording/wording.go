@@ -117,6 +117,15 @@ func Why(p *i18n.Printer, d publishing.Delivery) string {
 // Platform is how citizens call a channel's platform, and its symbol.
 type Platform struct{ Name, Icon string }
 
+// Page is the desk's page of what a delivery of a kind brings: a message, or an
+// answer in its conversation.
+func Page(kind, id string) string {
+	if kind == "message" {
+		return "/redazione/messaggi/" + id
+	}
+	return "/redazione/risposte/" + id
+}
+
 // PlatformOf returns the name and symbol of a platform; one that nobody has
 // described yet is called by its own name.
 func PlatformOf(p *i18n.Printer, platform channel.Platform) Platform {
