@@ -9,6 +9,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/activitypub"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
@@ -359,5 +360,40 @@ func TestReportGoesToTheAuthorsServerInTheNameOfTheInstitution(t *testing.T) {
 	f := p.one("Flag")
 	if f.doc["actor"] != w.origin+"/ap/actor" || f.doc["content"] != "Offende" || len(f.doc["object"].([]any)) != 2 {
 		t.Errorf("%s", f.raw)
+	}
+}
+
+func TestNewNameOfAProfileIsToldOnce(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTownOn(t, d)
+		p := newPeer(t, w.clock)
+		p.person("anna", 0).follows(w, "comune")
+		w.must(w.server.TellChanges(t.Context()))
+		w.must(w.db.InTx(t.Context(), func(tx *db.Tx) error {
+			f := w.profiles["comune"]
+			f.Name = "Città di Cesate"
+			_, err := institution.SaveProfile(t.Context(), tx, f, w.clock.now())
+			return err
+		}))
+		for range 2 {
+			w.must(w.server.TellChanges(t.Context()))
+		}
+		w.send()
+		if o := p.one("Update").object(); o["name"] != "Città di Cesate" || o["type"] != "Organization" || o["publicKey"] == nil {
+			t.Errorf("%v", o)
+		}
+	})
+}
+
+func TestPageOfAMessageLeadsToItsDocument(t *testing.T) {
+	w := newTown(t)
+	post := w.note("Il mercato è sabato.")
+	r := w.publish("comune", post)
+	slug := post.Link[strings.LastIndex(post.Link, "/")+1:]
+	if status, doc := w.get("/ap/m/" + slug); status != http.StatusOK || doc["id"] != r.ID {
+		t.Errorf("%d %v", status, doc)
+	}
+	if status, _ := w.get("/ap/m/nessuno"); status != http.StatusNotFound {
+		t.Errorf("%d", status)
 	}
 }

@@ -44,8 +44,9 @@ func (s *Server) LookUpDue(ctx context.Context) error {
 }
 
 // Sweep and Tidy are the periodic jobs.
-func (s *Server) Sweep(ctx context.Context) error { return s.workSweep(ctx, sweep{}) }
-func (s *Server) Tidy(ctx context.Context) error  { return s.workTidy(ctx, tidy{}) }
+func (s *Server) Sweep(ctx context.Context) error       { return s.workSweep(ctx, sweep{}) }
+func (s *Server) TellChanges(ctx context.Context) error { return s.workChanges(ctx, changes{}) }
+func (s *Server) Tidy(ctx context.Context) error        { return s.workTidy(ctx, tidy{}) }
 
 // The bounds that tests speak of.
 const (

@@ -296,6 +296,27 @@ func (s *Server) showObject(w http.ResponseWriter, r *http.Request, p place) err
 	return show(w, r, http.StatusOK, o.Body)
 }
 
+// MessagePath is where the slug of a message on the site leads to its document: the
+// site's page names it for who looks for one.
+const MessagePath = "/ap/m"
+
+func (s *Server) showMessage(w http.ResponseWriter, r *http.Request, p place) error {
+	ctx := r.Context()
+	link := p.origin + "/m/" + url.PathEscape(r.PathValue("slug"))
+	var id string
+	err := s.db.Read(ctx, func(tx *db.Tx) error {
+		return tx.QueryRow(ctx, `SELECT id FROM ap_object WHERE institution_id = $1 AND link = $2 AND public AND reply_to = '' ORDER BY published_at DESC, id DESC LIMIT 1`, p.ID, link).Scan(&id)
+	})
+	if errors.Is(err, db.ErrNone) {
+		return fault.Missing("activitypub.object.missing")
+	}
+	if err != nil {
+		return err
+	}
+	r.SetPathValue("id", id)
+	return s.showObject(w, r, p)
+}
+
 func (s *Server) showActivity(w http.ResponseWriter, r *http.Request, p place) error {
 	ctx := r.Context()
 	var body []byte

@@ -32,6 +32,7 @@ func TestEveryRouteAnswersEachRoleAsItShould(t *testing.T) {
 		{Route: "GET /ap/u/{name}/featured", Path: "/ap/u/comune/featured", Want: everybody(see)},
 		{Route: "GET /ap/o/{id}", Path: "/ap/o/{object}", Want: everybody(see)},
 		{Route: "GET /ap/a/{id}", Path: "/ap/a/{boost}", Want: everybody(see)},
+		{Route: "GET /ap/m/{slug}", Path: "/ap/m/{slug}", Want: everybody(see)},
 		{Route: "GET /ap/banner/{file}", Path: "/ap/banner/0b6b53.png", Want: everybody(see)},
 		{Route: "POST /ap/inbox", Want: everybody(http.StatusUnauthorized)},
 		{Route: "POST /ap/actor/inbox", Want: everybody(http.StatusUnauthorized)},
@@ -70,7 +71,7 @@ func (w *town) names() map[string]string {
 		}
 		return tx.QueryRow(w.Context(), `SELECT id FROM ap_activity WHERE type = 'Announce'`).Scan(&boost)
 	}))
-	return map[string]string{"host": strings.TrimPrefix(w.origin, "http://"), "object": r.ID[strings.LastIndex(r.ID, "/")+1:], "boost": boost, "link": r.URL}
+	return map[string]string{"host": strings.TrimPrefix(w.origin, "http://"), "object": r.ID[strings.LastIndex(r.ID, "/")+1:], "boost": boost, "link": r.URL, "slug": r.URL[strings.LastIndex(r.URL, "/")+1:]}
 }
 
 // fill gives the page something of everything.

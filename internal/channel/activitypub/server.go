@@ -91,7 +91,9 @@ func New(o Options, registry *jobs.Registry) (*Server, error) {
 	jobs.Handle(registry, s.workSweep)
 	jobs.Handle(registry, s.workFollowUp)
 	jobs.Handle(registry, s.workTidy)
+	jobs.Handle(registry, s.workChanges)
 	jobs.Every(registry, sweepEvery, sweep{})
+	jobs.Every(registry, changesEvery, changes{})
 	jobs.Every(registry, tidyEvery, tidy{})
 	return s, nil
 }
@@ -103,19 +105,20 @@ func (s *Server) Use(p *jobs.Pool) { s.pool = p }
 func (s *Server) Mount(mux *http.ServeMux) {
 	public := []web.RouteOption{web.WithoutSession()}
 	for pattern, h := range map[string]handler{
-		"GET /.well-known/webfinger": s.webfinger,
-		"GET /.well-known/nodeinfo":  s.nodeInfoLinks,
-		"GET /.well-known/host-meta": s.hostMeta,
-		"GET /nodeinfo/2.1":          s.nodeInfo,
-		"GET /ap/actor":              s.showInstance,
-		"GET /ap/u/{name}":           s.showActor,
-		"GET /ap/u/{name}/outbox":    s.showOutbox,
-		"GET /ap/u/{name}/followers": s.showFollowers,
-		"GET /ap/u/{name}/following": s.showFollowing,
-		"GET /ap/u/{name}/featured":  s.showFeatured,
-		"GET /ap/o/{id}":             s.showObject,
-		"GET /ap/a/{id}":             s.showActivity,
-		"GET /ap/banner/{file}":      s.showBanner,
+		"GET /.well-known/webfinger":     s.webfinger,
+		"GET /.well-known/nodeinfo":      s.nodeInfoLinks,
+		"GET /.well-known/host-meta":     s.hostMeta,
+		"GET /nodeinfo/2.1":              s.nodeInfo,
+		"GET /ap/actor":                  s.showInstance,
+		"GET /ap/u/{name}":               s.showActor,
+		"GET /ap/u/{name}/outbox":        s.showOutbox,
+		"GET /ap/u/{name}/followers":     s.showFollowers,
+		"GET /ap/u/{name}/following":     s.showFollowing,
+		"GET /ap/u/{name}/featured":      s.showFeatured,
+		"GET /ap/o/{id}":                 s.showObject,
+		"GET /ap/a/{id}":                 s.showActivity,
+		"GET " + MessagePath + "/{slug}": s.showMessage,
+		"GET /ap/banner/{file}":          s.showBanner,
 	} {
 		s.kit.Handle(mux, pattern, s.placed(h), public...)
 	}

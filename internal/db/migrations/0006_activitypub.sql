@@ -6,12 +6,14 @@ CREATE UNIQUE INDEX channel_actor ON channel (institution_id, profile_id) WHERE 
 -- ap_actor: a name on our domain. Once given to a profile it is never changed nor
 -- given to another, for others know the actor by it. The empty name is the
 -- institution itself, which signs what we read elsewhere; only it has a secret
--- here, since a profile's is its channel's.
+-- here, since a profile's is its channel's. told is a digest of the document that
+-- the followers' servers were last told of.
 CREATE TABLE ap_actor (
 	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
 	name           TEXT NOT NULL,
 	profile_id     TEXT NOT NULL,
 	secret         TEXT NOT NULL DEFAULT '',
+	told           TEXT NOT NULL DEFAULT '',
 	created_at     BIGINT NOT NULL,
 	PRIMARY KEY (institution_id, name),
 	UNIQUE (institution_id, profile_id)
