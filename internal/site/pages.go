@@ -317,6 +317,7 @@ type messagePage struct {
 	LD            []any
 	Below         template.HTML // what citizens say of it
 	Webmention    string        // where other sites tell that they link here
+	Activity      string        // what servers of the Fediverse read instead of the page
 }
 
 // corrected is a correction with its texts parted into what stayed and what changed.
@@ -346,6 +347,9 @@ func (s *Site) message(v *visit) (*answer, error) {
 	page.Social = s.socialOf(v, p)
 	page.LD = s.linked(v, page.card)
 	page.Webmention = s.mention
+	if s.activity != "" {
+		page.Activity = s.activity + "/" + url.PathEscape(p.Slug)
+	}
 	if s.below != nil {
 		if page.Below, err = s.below(v.Request, v.tx, v.i, p.ID, v.now); err != nil {
 			return nil, err

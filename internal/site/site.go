@@ -29,7 +29,7 @@ type Blobs interface {
 }
 
 // Options are what a Site is built from; all are required but Clock, Log, Below,
-// Webmention and Hubs.
+// Webmention, Activity and Hubs.
 type Options struct {
 	DB      *db.DB
 	Kit     *web.Kit
@@ -43,6 +43,9 @@ type Options struct {
 	Below func(r *http.Request, tx *db.Tx, i institution.Institution, messageID string, now time.Time) (template.HTML, error)
 	// Webmention is the path that other sites tell when they link to a message.
 	Webmention string
+	// Activity is the path, without a final slash, below which the slug of a message
+	// leads to its document on the Fediverse.
+	Activity string
 	// Hubs are the addresses of the WebSub hubs that tell when a feed changes.
 	Hubs func(ctx context.Context, tx *db.Tx, i institution.Institution) ([]string, error)
 }
@@ -57,6 +60,7 @@ type Site struct {
 	log      *slog.Logger
 	below    func(r *http.Request, tx *db.Tx, i institution.Institution, messageID string, now time.Time) (template.HTML, error)
 	mention  string
+	activity string
 	hubs     func(context.Context, *db.Tx, institution.Institution) ([]string, error)
 	pages    *cache
 	versions *versions
@@ -78,7 +82,7 @@ func New(o Options) (*Site, error) {
 		return nil, err
 	}
 	return &Site{
-		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention, hubs: o.Hubs,
+		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention, activity: o.Activity, hubs: o.Hubs,
 		pages: newCache(cacheBytes), files: newCache(fileBytes), versions: newVersions(o.DB),
 	}, nil
 }
