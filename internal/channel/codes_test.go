@@ -12,6 +12,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/bluesky"
+	"codeberg.org/arengo/arengo/internal/channel/mailbox"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon"
 	"codeberg.org/arengo/arengo/internal/channel/telegram"
 	"codeberg.org/arengo/arengo/internal/fetch"
@@ -72,7 +73,7 @@ func TestEveryEntryOfTheFormHasItsWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := fetch.New(fetch.Options{})
-	for _, adapter := range []channel.Adapter{mastodon.New(client), telegram.New(client), bluesky.New(client, bluesky.Options{})} {
+	for _, adapter := range []channel.Adapter{mastodon.New(client), telegram.New(client), bluesky.New(client, bluesky.Options{}), mailbox.New(mailbox.Options{})} {
 		fields := adapter.ConnectFields()
 		if len(fields) == 0 {
 			t.Errorf("%s asks for nothing", adapter.Platform())
