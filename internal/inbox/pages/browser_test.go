@@ -163,6 +163,14 @@ func TestOfficerWorksThroughTheListFromTheKeyboard(t *testing.T) {
 	if got := p.Focused(); got != "f-text" {
 		t.Errorf("r went to %q", got)
 	}
+
+	// From one conversation j leads to the next of the list.
+	p.Goto(base + list)
+	second := testkit.Eval[string](p, "document.querySelectorAll('[data-row-link]')[1].pathname")
+	p.Press("j")
+	p.Submit(":focus")
+	p.Press("j")
+	p.Wait(`form[action="` + second + `/chiudi"]`)
 }
 
 func TestShortcutsAreExplainedAndCanBeTurnedOff(t *testing.T) {

@@ -340,3 +340,34 @@ func TestUnknownConversationIsNotFound(t *testing.T) {
 		t.Error("a route without a name")
 	}
 }
+
+func TestAnswerThatDidNotGoOutIsSeenInTheListAndSaysWhatToDo(t *testing.T) {
+	w := newTown(t)
+	c := w.asks(w.mastodon, "Anna Ferri", "Quando si paga la mensa?")
+	w.post("writer", page(c)+"/risposta", "do", "send", "text", "Entro il 15 giugno.")
+	a := w.answers(c.ID)[0]
+	w.write(`UPDATE delivery SET state = 'unconfirmed', error_class = 'unknown', error_code = $3 WHERE institution_id = $1 AND message_id = $2`, w.inst.ID, a.ID, channel.CodeCannotRead)
+	shows(t, w.get("writer", page(c)), http.StatusOK, "Esito ignoto", `<a href="/redazione/consegne">Decidere nella pagina delle consegne</a>`)
+	shows(t, w.get("writer", list+"?coda=non-uscite"), http.StatusOK, "Anna Ferri", "Risposta non uscita")
+}
+
+func TestConversationThatWasJoinedToAnotherLeadsThere(t *testing.T) {
+	w := newTown(t)
+	first := w.says("Anna Ferri", "Quando si paga la mensa?")
+	middle := w.says("Anna Ferri", "Intendo la prima rata")
+	middle.Parent = first.ID
+	last := w.says("Anna Ferri", "Del prossimo anno")
+	last.Parent = middle.ID
+	w.hears(w.mastodon, first)
+	w.hears(w.mastodon, last)
+	apart := w.conversationOf(w.mastodon, last.ID)
+	w.hears(w.mastodon, middle)
+	whole := w.conversationOf(w.mastodon, last.ID)
+	if len(w.words(whole.ID)) != 3 {
+		t.Fatalf("the thread has %d words", len(w.words(whole.ID)))
+	}
+	if apart.ID == whole.ID {
+		t.Fatal("nothing was joined: the test has lost its subject")
+	}
+	w.goes("writer", w.get("writer", page(apart)), page(whole))
+}

@@ -78,12 +78,13 @@ func TellMentioned(tell func(ctx context.Context, tx *db.Tx, m Mention) error) f
 // name ("@Giulia Rossi"), by what stands before the @ of their address
 // ("@g.rossi"), or by a first name that only one of them has.
 func mentioned(text string, members []people.Member) (out []people.Member) {
+	names := callNames(members)
 	folded := foldName(text)
 	for i := 0; i < len(folded); i++ {
 		if folded[i] != '@' || !startsMention(folded[:i]) {
 			continue
 		}
-		m, ok := named(folded[i+1:], members)
+		m, ok := named(folded[i+1:], names)
 		if ok && !slices.ContainsFunc(out, func(o people.Member) bool { return o.ID == m.ID }) {
 			out = append(out, m)
 		}
@@ -98,9 +99,14 @@ func startsMention(before string) bool {
 	return before == "" || !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != '_' && r != '-'
 }
 
-// named is the member with whose name a text begins; the longest name wins.
-func named(text string, members []people.Member) (found people.Member, ok bool) {
-	longest := 0
+// callName is a way in which a member can be called.
+type callName struct {
+	name   string
+	member people.Member
+}
+
+// callNames are all ways to call the members, the longest first.
+func callNames(members []people.Member) (out []callName) {
 	first := map[string]int{}
 	for _, m := range members {
 		f, _, _ := strings.Cut(foldName(m.Name), " ")
@@ -111,15 +117,23 @@ func named(text string, members []people.Member) (found people.Member, ok bool) 
 		f, _, _ := strings.Cut(whole, " ")
 		account, _, _ := strings.Cut(foldName(m.Email), "@")
 		for _, name := range []string{whole, f, account} {
-			if name == "" || name == f && name != whole && first[f] > 1 {
-				continue
-			}
-			if len(name) > longest && strings.HasPrefix(text, name) && endsName(text[len(name):]) {
-				found, ok, longest = m, true, len(name)
+			if name != "" && (name != f || name == whole || first[f] == 1) {
+				out = append(out, callName{name, m})
 			}
 		}
 	}
-	return found, ok
+	slices.SortStableFunc(out, func(a, b callName) int { return len(b.name) - len(a.name) })
+	return out
+}
+
+// named is the member with whose name a text begins; the longest name wins.
+func named(text string, names []callName) (people.Member, bool) {
+	for _, n := range names {
+		if strings.HasPrefix(text, n.name) && endsName(text[len(n.name):]) {
+			return n.member, true
+		}
+	}
+	return people.Member{}, false
 }
 
 // endsName reports whether a name may end where this text begins.
