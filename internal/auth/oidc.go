@@ -83,6 +83,7 @@ func (p *provider) config(found *oidc.Provider, callback string) *oauth2.Config 
 type journey struct {
 	State, Nonce, Verifier, Next string
 	Until                        int64 // µs
+	Citizen                      bool  // who comes back does not sign in here: see DepartCitizen
 }
 
 const (
@@ -106,11 +107,15 @@ func (s *Service) setJourney(w http.ResponseWriter, value string, age int) {
 // depart sends the browser to the provider: authorization code with PKCE (RFC
 // 7636), a state against forged answers and a nonce against replayed ones.
 func (s *Service) depart(w http.ResponseWriter, r *http.Request, next string) error {
+	return s.leave(w, r, journey{Next: next})
+}
+
+func (s *Service) leave(w http.ResponseWriter, r *http.Request, j journey) error {
 	found, err := s.oidc.discover(r.Context())
 	if err != nil {
 		return err
 	}
-	j := journey{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: next, Until: db.At(s.now().Add(journeyLife))}
+	j.State, j.Nonce, j.Verifier, j.Until = rand.Text(), rand.Text(), oauth2.GenerateVerifier(), db.At(s.now().Add(journeyLife))
 	text, err := json.Marshal(j)
 	if err != nil {
 		return fmt.Errorf("begin sign-in: %w", err)

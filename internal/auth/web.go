@@ -267,6 +267,12 @@ func (s *Service) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 	if err == nil {
 		c, err = s.arrive(ctx, r, j)
 	}
+	if j.Citizen {
+		if err != nil {
+			return err
+		}
+		return s.citizenIsBack(w, r, j, c)
+	}
 	var personID string
 	if err == nil {
 		err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {

@@ -54,7 +54,7 @@ type Identity struct {
 	// site, with the parameter "chi".
 	Depart func(w http.ResponseWriter, r *http.Request, next string) error
 	// Arrived reads that parameter: who signed in, as the provider names them.
-	Arrived func(r *http.Request, who string) (subject, name, email string, err error)
+	Arrived func(r *http.Request, who string) (subject, name string, err error)
 }
 
 // Options are what Comments are built from. Without Fediverse

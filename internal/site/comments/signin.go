@@ -126,7 +126,7 @@ func (c *Comments) identityBack(w http.ResponseWriter, r *http.Request) error {
 		return fault.Missing("fault.not_found")
 	}
 	return c.arrive(w, r, byIdentity, func(i institution.Institution, d draft) (channel.Author, error) {
-		subject, name, _, err := c.o.Identity.Arrived(r, r.URL.Query().Get("chi"))
+		subject, name, err := c.o.Identity.Arrived(r, r.URL.Query().Get("chi"))
 		if err != nil {
 			return channel.Author{}, err
 		}

@@ -159,11 +159,11 @@ func TestCitizenSignsInWithTheIdentityProvider(t *testing.T) {
 				http.Redirect(rw, r, "https://spid.example/?next="+url.QueryEscape(next), http.StatusSeeOther)
 				return nil
 			},
-			Arrived: func(_ *http.Request, who string) (string, string, string, error) {
+			Arrived: func(_ *http.Request, who string) (string, string, error) {
 				if who != "sealed" {
-					return "", "", "", fault.New(fault.Invalid, "auth.oidc.broken")
+					return "", "", fault.New(fault.Invalid, "auth.oidc.broken")
 				}
-				return "subject-1", "Bianca Rossi", "bianca@example.org", nil
+				return "subject-1", "Bianca Rossi", nil
 			}}
 	})
 	to, cookie := w.depart(url.Values{"text": {"Con identità."}, "way": {"identity"}})
