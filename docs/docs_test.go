@@ -1,5 +1,6 @@
 // Package docs_test holds the documents to the program: the table of settings
-// is what the program knows, and no link is dead.
+// is what the program knows, an example is what the program sends, and no link is
+// dead.
 package docs_test
 
 import (
@@ -8,12 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/webhook"
 )
 
 const begin, end = "<!-- settings -->\n", "<!-- /settings -->"
@@ -62,6 +65,26 @@ func TestTablesOfSettingsAreThoseOfTheProgram(t *testing.T) {
 		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+var hook = regexp.MustCompile("(?s)With the secret `([^`]+)`.*?X-Arengo-Timestamp: ([0-9]+)\nX-Arengo-Signature: (sha256=[0-9a-f]+)\n\n([^\n]+)\n```")
+
+func TestExampleOfAWebhookIsSigned(t *testing.T) {
+	text, err := os.ReadFile("en/developer.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := hook.FindStringSubmatch(string(text))
+	if m == nil {
+		t.Fatal("en/developer.md has no example of a webhook")
+	}
+	at, err := strconv.ParseInt(m[2], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := webhook.Sign(m[1], at, []byte(m[4])); m[3] != want {
+		t.Errorf("the example is signed %s, the program would sign it %s", m[3], want)
 	}
 }
 
