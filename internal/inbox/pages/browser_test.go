@@ -169,6 +169,7 @@ func TestOfficerWorksThroughTheListFromTheKeyboard(t *testing.T) {
 	second := testkit.Eval[string](p, "document.querySelectorAll('[data-row-link]')[1].pathname")
 	p.Press("j")
 	p.Submit(":focus")
+	p.Wait("#rispondi")
 	p.Press("j")
 	p.Wait(`form[action="` + second + `/chiudi"]`)
 }
@@ -282,6 +283,7 @@ func TestAnswerIsCountedWhileItIsTypedAndCannedTextsGoToTheCaret(t *testing.T) {
 	p.Axe()
 	p.Fill("#f-text", "Si consegna in segreteria.")
 	p.Submit("#answer-form .ar-actions button.btn-primary")
+	p.Wait("#filo .ar-said-ours")
 	if got := w.answers(long.ID); len(got) != 1 || got[0].Text != "Si consegna in segreteria." {
 		t.Errorf("answers %+v", got)
 	}
@@ -294,13 +296,17 @@ func TestEverythingWorksWithoutScript(t *testing.T) {
 	p, base := w.open(t, "writer", list, testkit.Phone(), testkit.NoScript())
 	p.Click("#t-" + long.ID)
 	p.Submit("button[name=do][value=close]")
+	p.Wait("#messages .alert-success")
 	if w.thread(long.ID).State != inbox.Closed {
 		t.Error("not closed")
 	}
 	p.Goto(base + page(long))
+	p.Wait("#answer-form")
 	p.Submit("form[action$='/riapri'] button")
+	p.Wait("#messages .alert-success")
 	p.Fill("#f-text", "Si consegna in segreteria.")
 	p.Submit("#answer-form button[value=send].btn-primary")
+	p.Wait("#filo .ar-said-ours")
 	if got := w.answers(long.ID); len(got) != 1 || got[0].State != inbox.AnswerSent {
 		t.Errorf("answers %+v", got)
 	}
