@@ -17,9 +17,9 @@ import (
 // of a lower ring; within a ring only the edges of sideways are allowed.
 var rings = [][]string{
 	{"count", "pb"}, // libraries: importable by anybody, they know nothing of the house
-	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret"}, // ground: no business words
-	{"institution", "people", "audit", "auth", "web", "api"},                     // kit: who asks, how we answer
-	{"channel", "publishing", "site", "newsletter"},                              // domains
+	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret"},   // ground: no business words
+	{"institution", "people", "audit", "auth", "web", "api"},                       // kit: who asks, how we answer
+	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"}, // domains
 	{"app", "demo"}, // wiring
 	{"testkit"},     // tests only
 }
@@ -50,6 +50,12 @@ var sideways = map[string]string{
 	"newsletter -> channel":    "an issue is made of the post that the e-mail channel hands over",
 	"newsletter -> publishing": "a digest gathers what was published",
 	"site -> publishing":       "the site shows what publishing published",
+	"inbox -> channel":         "what is heard comes from a channel, and is answered there",
+	"inbox -> publishing":      "an answer goes out through the same ledger",
+	"site -> channel":          "comments on the site are heard and answered like those elsewhere",
+	"insight -> channel":       "a reaction has a platform",
+	"insight -> publishing":    "a picture is of a message",
+	"insight -> inbox":         "a picture is made of comments and reactions",
 	"demo -> app":              "the demo is the application with a town in it",
 }
 
