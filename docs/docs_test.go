@@ -1,6 +1,6 @@
 // Package docs_test holds the documents to the program: the table of settings
-// is what the program knows, an example is what the program sends, and no link is
-// dead.
+// is what the program knows, an example is what the program sends, a way through
+// the menu can be gone, and no link is dead.
 package docs_test
 
 import (
@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/BurntSushi/toml"
 
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/i18n"
@@ -86,6 +88,59 @@ func TestExampleOfAWebhookIsSigned(t *testing.T) {
 	if want := webhook.Sign(m[1], at, []byte(m[4])); m[3] != want {
 		t.Errorf("the example is signed %s, the program would sign it %s", m[3], want)
 	}
+}
+
+var way = regexp.MustCompile(`\*\*([^*]+ → [^*]+)\*\*`)
+
+// A person who is told "Desk → Write a message" looks for exactly these words.
+func TestWaysThroughTheMenuAreThoseOnTheScreen(t *testing.T) {
+	for _, lang := range []string{"it", "en"} {
+		words := onScreen(t, lang)
+		files, err := filepath.Glob(lang + "/*.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range way.FindAllStringSubmatch(string(text), -1) {
+				n++
+				for _, step := range strings.Split(strings.Join(strings.Fields(m[1]), " "), " → ") {
+					if step = strings.TrimRight(step, ".:"); !words[step] {
+						t.Errorf("%s: %q is on no screen", file, step)
+					}
+				}
+			}
+		}
+		if n < 5 {
+			t.Errorf("%s: only %d ways through the menu", lang, n)
+		}
+	}
+}
+
+// onScreen is every text of a catalogue.
+func onScreen(t *testing.T, lang string) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("../internal/i18n/catalogue/" + lang + "/*.toml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no catalogue: ", err)
+	}
+	words := map[string]bool{}
+	for _, file := range files {
+		var texts map[string]any
+		if _, err := toml.DecodeFile(file, &texts); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range texts {
+			if s, ok := text.(string); ok {
+				words[s] = true
+			}
+		}
+	}
+	return words
 }
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
