@@ -60,7 +60,7 @@ func fill(v reflect.Value) {
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && !omits(f) {
+			if f := v.Type().Field(i); f.IsExported() && !(omits(f) && v.Field(i).IsZero()) {
 				fill(v.Field(i))
 			}
 		}

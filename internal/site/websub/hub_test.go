@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
@@ -345,25 +344,6 @@ func TestHubsAreAddedAndRemovedByPeople(t *testing.T) {
 	p.Axe()
 	p.FitsWidth()
 	p.Screenshot("websub")
-}
-
-func TestContentIsReadThroughTheApplication(t *testing.T) {
-	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Host != "piazza.cesate.example" || r.URL.Path != "/feed.atom" {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		w.Header().Set("Content-Type", "application/atom+xml")
-		io.WriteString(w, "uno")
-	})
-	read := Through(func() http.Handler { return h }, func(institution.Institution) string { return "https://piazza.cesate.example" })
-	c, err := read(t.Context(), institution.Institution{}, "/feed.atom")
-	if err != nil || c.Kind != "application/atom+xml" || string(c.Body) != "uno" {
-		t.Errorf("%+v %v", c, err)
-	}
-	if _, err := read(t.Context(), institution.Institution{}, "/p/x/feed.atom"); err == nil {
-		t.Error("a feed of nobody was read")
-	}
 }
 
 func FuzzRequest(f *testing.F) {
