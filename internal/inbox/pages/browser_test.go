@@ -207,7 +207,7 @@ func TestNewConversationsShowWithoutDisturbingWhoWorks(t *testing.T) {
 	w := newTown(t)
 	w.fill()
 	p, _ := w.open(t, "writer", list, testkit.Wide(1280))
-	p.WaitFor("document.querySelector('#inbox-rows').dataset.shown")
+	p.WaitFor("document.querySelector('#inbox-rows').dataset.live === 'ready'")
 	began := time.Now()
 	w.asks(w.mastodon, "Luigi Villa", "Il cancello del parco è rotto")
 	p.WaitFor("document.querySelector('#inbox-rows').textContent.includes('Il cancello del parco')")
@@ -218,6 +218,13 @@ func TestNewConversationsShowWithoutDisturbingWhoWorks(t *testing.T) {
 	if got := p.Text(".ar-inbox-where [aria-current] .ar-inbox-count"); !strings.HasPrefix(got, "6") {
 		t.Errorf("the tab counts %q", got)
 	}
+
+	// What a colleague closes goes away.
+	open := testkit.Eval[string](p, "[...document.querySelectorAll('[data-row]')].pop().dataset.row")
+	if err := w.inbox.Close(w.as("approver"), w.inst.ID, []string{open}); err != nil {
+		t.Fatal(err)
+	}
+	p.WaitGone("#c-" + open)
 
 	// Somebody chooses a row: nothing moves, the news is offered.
 	p.Press("jx")
@@ -242,7 +249,7 @@ func TestTypedAnswerIsNeverTouchedByWhatArrives(t *testing.T) {
 	w := newTown(t)
 	long := w.fill()
 	p, _ := w.open(t, "writer", page(long), testkit.Wide(1280))
-	p.WaitFor("document.querySelector('#filo').dataset.shown")
+	p.WaitFor("document.querySelector('#filo').dataset.live === 'ready'")
 	p.Fill("#f-text", "Buongiorno, stiamo verificando")
 	s := w.says("Anna Ferri", "Allora, a chi lo porto?")
 	s.Parent = "word-1"

@@ -20,17 +20,22 @@ const inUse = (region) => region.contains(document.activeElement) || region.quer
 /** The rows of a list, by identifier, with a mark that differs when they change. */
 const rows = (region) => new Map([...region.querySelectorAll('[data-row]')].map((row) => [row.dataset.row, row.dataset.stamp]));
 
+/** How much a person would call new in what a region is to show. */
 function news(from, to) {
   if (!('rows' in from.dataset)) return from.innerHTML === to.innerHTML ? 0 : 1;
   const before = rows(from);
   return [...rows(to)].filter(([id, stamp]) => before.get(id) !== stamp).length;
 }
 
+/** Whether the page that was opened shows already what the server has. */
+const asOpened = (from, to) => news(from, to) === 0 && rows(from).size === rows(to).size;
+
 class Page {
   constructor(root) {
     this.root = root;
     this.offer = root.querySelector('[data-news-offer]');
     this.waiting = new Map(); // region → its fresh content
+    this.shown = new WeakMap(); // region → what the server last gave it to show
     root.querySelector('[data-news-show]').addEventListener('click', () => this.show());
     root.addEventListener('focusout', () => setTimeout(() => this.settle()));
   }
@@ -48,10 +53,13 @@ class Page {
     let found = 0;
     for (const region of this.root.querySelectorAll('[data-live]')) {
       const fresh = page.getElementById(region.id);
-      if (!fresh || fresh.innerHTML === region.dataset.shown) continue;
+      if (!fresh) continue;
       const n = news(region, fresh);
-      if (!region.dataset.shown && n === 0) {
-        region.dataset.shown = fresh.innerHTML;
+      const same = this.shown.has(region) ? this.shown.get(region) === fresh.innerHTML : asOpened(region, fresh);
+      region.dataset.live = 'ready';
+      if (same) {
+        this.shown.set(region, fresh.innerHTML);
+        this.waiting.delete(region);
         continue;
       }
       if (inUse(region)) {
@@ -67,7 +75,7 @@ class Page {
 
   swap(region, fresh) {
     const known = rows(region);
-    region.dataset.shown = fresh.innerHTML;
+    this.shown.set(region, fresh.innerHTML);
     replaceContent(region, fresh);
     this.waiting.delete(region);
     for (const row of region.querySelectorAll('[data-row]')) {
