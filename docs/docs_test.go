@@ -90,7 +90,7 @@ func TestExampleOfAWebhookIsSigned(t *testing.T) {
 	}
 }
 
-var way = regexp.MustCompile(`\*\*([^*]+ → [^*]+)\*\*`)
+var way = regexp.MustCompile(`\*\*(\p{L}[^*]{0,60} → [^*]{1,80})\*\*`)
 
 // A person who is told "Desk → Write a message" looks for exactly these words.
 func TestWaysThroughTheMenuAreThoseOnTheScreen(t *testing.T) {
