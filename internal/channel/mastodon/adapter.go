@@ -186,6 +186,7 @@ type person struct {
 	Username string `json:"username"`
 	URL      string `json:"url"`
 
+	URI         string `json:"uri"`  // the same on every server; not all say it
 	Acct        string `json:"acct"` // without a domain for the server's own
 	DisplayName string `json:"display_name"`
 	Avatar      string `json:"avatar"`

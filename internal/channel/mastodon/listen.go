@@ -193,6 +193,7 @@ func (e ear) hear(n notification) (s channel.Said, ok bool) {
 // refs is what an answer needs besides the id.
 type refs struct {
 	Acct       string `json:"acct"` // as the server calls the author
+	Account    string `json:"account_id"`
 	Visibility string `json:"visibility"`
 }
 
@@ -213,7 +214,7 @@ func (e ear) comment(s status) channel.Said {
 			said.Media = append(said.Media, channel.SaidMedia{URL: m.URL, ContentType: m.kind(), Alt: wire.Cut(m.Description, 1500)})
 		}
 	}
-	said.Refs, _ = json.Marshal(refs{s.Account.Acct, s.Visibility}) // two strings: it cannot fail
+	said.Refs, _ = json.Marshal(refs{s.Account.Acct, s.Account.ID, s.Visibility}) // texts: it cannot fail
 	return said
 }
 
@@ -256,7 +257,15 @@ func (e ear) author(p person) channel.Author {
 	if !strings.Contains(acct, "@") && e.server != "" {
 		acct += "@" + e.server
 	}
-	return channel.Author{ID: p.ID, Handle: "@" + acct, Name: p.DisplayName, URL: p.URL, Avatar: p.Avatar}
+	// The account's number is its server's own: on another one somebody else has it.
+	id := p.URI
+	if id == "" {
+		id = p.URL
+	}
+	if id == "" {
+		id = "@" + acct
+	}
+	return channel.Author{ID: id, Handle: "@" + acct, Name: p.DisplayName, URL: p.URL, Avatar: p.Avatar}
 }
 
 // kind is the content type as far as the entity says it.
@@ -355,8 +364,12 @@ func (a *Adapter) Report(ctx context.Context, account channel.Account, r channel
 	if apiErr != nil {
 		return apiErr
 	}
+	var about refs
+	if json.Unmarshal(r.Refs, &about) != nil || about.Account == "" {
+		return &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Detail: "no account for " + r.ID}
+	}
 	report := map[string]any{
-		"account_id": r.Author.ID, "comment": wire.Cut(reason, 1000), "forward": true, "category": "other",
+		"account_id": about.Account, "comment": wire.Cut(reason, 1000), "forward": true, "category": "other",
 	}
 	if r.ID != "" {
 		report["status_ids"] = []string{r.ID}

@@ -4,9 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
@@ -41,6 +46,7 @@ type Poller struct {
 const (
 	tickEvery = 15 * time.Second // how often somebody looks whose turn it is
 	most      = 2000             // sources taken in one look
+	together  = 25               // sources that one job reads, at the same time
 	claim     = 2 * time.Minute  // a source taken and not read by then is taken again
 	lease     = 3 * time.Minute  // how long one reading may take before another begins
 	patience  = time.Minute      // for one page
@@ -67,7 +73,7 @@ func New(o Options, r *jobs.Registry) *Poller {
 	}
 	p := &Poller{Options: o}
 	jobs.Handle(r, p.tick)
-	jobs.Handle(r, p.read)
+	jobs.Handle(r, p.readAll)
 	jobs.Every(r, tickEvery, tick{})
 	return p
 }
@@ -80,13 +86,19 @@ type tick struct{}
 
 func (tick) Kind() string { return "listen.tick" }
 
-// read is the job that reads one source.
+// reads is the job that reads some sources at the same time: a job for each would
+// fill the queue's table where there are many.
+type reads struct {
+	Sources []read `json:"sources"`
+}
+
+func (reads) Kind() string { return "listen.read" }
+
+// read names a source.
 type read struct {
 	InstitutionID string `json:"institution"`
 	ChannelID     string `json:"channel"`
 }
-
-func (read) Kind() string { return "listen.read" }
 
 // platforms are those that must be asked.
 func (p *Poller) platforms() (list []channel.Platform) {
@@ -121,9 +133,9 @@ func (p *Poller) tick(ctx context.Context, _ tick) error {
 		if err != nil {
 			return err
 		}
-		work := make([]jobs.Args, len(taken))
-		for i, t := range taken {
-			work[i] = t
+		var work []jobs.Args
+		for some := range slices.Chunk(taken, together) {
+			work = append(work, reads{some})
 		}
 		return p.pool.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Delivery})
 	})
@@ -149,7 +161,7 @@ func (p *Poller) ReadNow(ctx context.Context, institutionID, channelID string) e
 		if err := hurry(ctx, tx, institutionID, channelID, p.Clock()); err != nil {
 			return err
 		}
-		return p.pool.Enqueue(ctx, tx, read{institutionID, channelID}, jobs.When{Queue: jobs.Delivery})
+		return p.pool.Enqueue(ctx, tx, reads{[]read{{institutionID, channelID}}}, jobs.When{Queue: jobs.Delivery})
 	})
 }
 
@@ -160,6 +172,15 @@ type reading struct {
 	until   time.Time // of the lease, which also names it
 	adapter channel.Adapter
 	account channel.Account
+}
+
+// readAll reads sources side by side: one that is slow holds up no other.
+func (p *Poller) readAll(ctx context.Context, job reads) error {
+	var all errgroup.Group
+	for _, r := range job.Sources {
+		all.Go(func() error { return p.read(ctx, r) })
+	}
+	return all.Wait()
 }
 
 // read reads a source until nothing more is waiting. Its failure is kept with the
@@ -184,16 +205,30 @@ func (p *Poller) read(ctx context.Context, job read) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lease-10*time.Second)
 	defer cancel()
-	if r.adapter, r.account, err = p.Channels.Open(r.channel); err == nil {
-		err = p.all(ctx, &r)
-	}
-	if err == nil {
-		err = p.recheck(ctx, r)
-	}
+	err = guarded(func() error {
+		if r.adapter, r.account, err = p.Channels.Open(r.channel); err != nil {
+			return err
+		}
+		if err := p.all(ctx, &r); err != nil {
+			return err
+		}
+		return p.recheck(ctx, r)
+	})
 	if err != nil && !errors.Is(err, errTaken) {
 		return p.failed(context.WithoutCancel(ctx), r, err)
 	}
 	return nil
+}
+
+// guarded makes an error of a panic: what one platform says must not end the reading
+// of the others.
+func guarded(do func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return do()
 }
 
 // all reads page after page.

@@ -142,6 +142,22 @@ func TestWhatTheInboxCannotKeepIsToldAgain(t *testing.T) {
 	})
 }
 
+func TestPanicEndsOneReadingOnly(t *testing.T) {
+	w := newTown(t, testkit.SQLite(t))
+	w.says("uno")
+	w.script.listen = func(context.Context, string) (channel.Heard, error) { panic("a platform that nobody expected") }
+	w.turnTick()
+	if err := w.poller.readAll(t.Context(), reads{[]read{{w.inst.ID, w.scripted.ID}, {w.inst.ID, w.mastodon.ID}}}); err != nil {
+		t.Fatal(err)
+	}
+	if s := w.state(w.scripted); s.Code != CodeInternal || s.Detail != "" || s.Failures != 1 {
+		t.Errorf("%+v", s)
+	}
+	if got := w.kept(w.mastodon); len(got) != 1 {
+		t.Errorf("the other source gave %q", got)
+	}
+}
+
 func TestFailingSourceIsAskedLessAndLessOften(t *testing.T) {
 	w := newTown(t, testkit.SQLite(t))
 	w.server.Close()

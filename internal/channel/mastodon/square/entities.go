@@ -20,6 +20,7 @@ type (
 		DisplayName string    `json:"display_name"`
 		Note        string    `json:"note"`
 		URL         string    `json:"url"`
+		URI         string    `json:"uri"`
 		Bot         bool      `json:"bot"`
 		CreatedAt   time.Time `json:"created_at"`
 		Followers   int       `json:"followers_count"`
@@ -67,7 +68,7 @@ type (
 func (s *Square) accountEntity(a *account) accountEntity {
 	e := accountEntity{
 		ID: a.ID, Username: a.Handle, Acct: a.Handle, DisplayName: a.Name, Note: "<p>" + html.EscapeString(a.Note) + "</p>",
-		URL: s.state.BaseURL + "/@" + a.Handle, CreatedAt: a.Created.UTC(),
+		URL: s.state.BaseURL + "/@" + a.Handle, URI: s.state.BaseURL + "/users/" + a.Handle, CreatedAt: a.Created.UTC(),
 	}
 	for _, st := range s.state.Statuses {
 		if st.Account == a.ID {
