@@ -71,6 +71,9 @@ func public(address string) bool {
 
 const publicAddress = "https://www.w3.org/ns/activitystreams#Public"
 
+// maxHost bounds a host with its port: no name is longer (RFC 1035, 2.3.4).
+const maxHost = 255 + len(":65535")
+
 // hostOf is the host, with its port, of an address of another server; "" when the
 // address is none that we would call. Without secure, plain http is one, too.
 func hostOf(address string, secure bool) string {
@@ -81,7 +84,7 @@ func hostOf(address string, secure bool) string {
 	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
 		return ""
 	}
-	if u.Scheme != "https" && (secure || u.Scheme != "http") {
+	if len(u.Host) > maxHost || u.Scheme != "https" && (secure || u.Scheme != "http") {
 		return ""
 	}
 	return strings.ToLower(u.Host)

@@ -2,6 +2,7 @@ package activitypub
 
 import (
 	"context"
+	"net/http"
 
 	"codeberg.org/arengo/arengo/internal/db"
 )
@@ -59,3 +60,19 @@ const (
 
 // Waits are the times between two tries.
 var Waits = waits
+
+// HTML is a plain text as an actor at an origin writes it.
+func HTML(origin, text string, tags []string) string {
+	return actor{place: place{addresses: addresses{origin}}}.html(text, tags)
+}
+
+// Addresses is all that we read from an address of somebody.
+func Addresses(origin, address string) (host, name, id string) {
+	a := addresses{origin}
+	return hostOf(address, true), a.actorName(address), a.objectID(address)
+}
+
+// ClaimedHost is who a request says to be.
+func ClaimedHost(h http.Header) string {
+	return claimedHost(h, place{addresses: addresses{"https://c.example"}})
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/vocab"
 	"codeberg.org/arengo/arengo/internal/db"
@@ -30,7 +31,7 @@ func (s *Server) lookUp(ctx context.Context, tx *db.Tx, in incoming) error {
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE ap_received SET body = $3 WHERE institution_id = $1 AND activity_id = $2`, in.ID(), in.Activity.ID, string(in.body)); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE ap_received SET body = $3 WHERE institution_id = $1 AND activity_id = $2`, in.ID(), in.Activity.ID, strings.ToValidUTF8(string(in.body), "\uFFFD")); err != nil {
 		return err
 	}
 	return s.pool.Enqueue(ctx, tx, followUp{in.ID(), in.Activity.ID}, jobs.When{})

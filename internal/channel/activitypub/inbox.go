@@ -18,9 +18,6 @@ import (
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
-// readFor is how long a sender may take to hand over one activity.
-const readFor = 20 * time.Second
-
 // refusal is an answer to another server: a status, and words for its
 // administrator.
 type refusal struct {
@@ -92,7 +89,7 @@ func (s *Server) accept(w http.ResponseWriter, r *http.Request, p place) error {
 // read reads the body, bounded in size and time.
 func (s *Server) read(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Servers that cannot bound the time have other ways to end a slow request.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(readFor))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.limits.Read))
 	body, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
 	switch {
@@ -148,10 +145,6 @@ func (s *Server) prove(ctx context.Context, r *http.Request, p place, body []byt
 	}
 	switch sig.KindOf(err) {
 	case "":
-		if err == nil && !from.Gone.IsZero() {
-			// It lives: its documents are read again when they are needed.
-			from.Gone = time.Time{}
-		}
 		return from, err
 	case sig.Malformed:
 		return from, &refusal{http.StatusBadRequest, err.Error()}

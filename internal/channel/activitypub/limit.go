@@ -14,6 +14,9 @@ type Limits struct {
 	// run and at once; PerAddress how many requests one network address may, for
 	// whichever servers it says it speaks.
 	PerServer, PerAddress Rate
+
+	Read time.Duration // how long a sender may take to hand over one activity
+	Ask  time.Duration // how long we wait for another server's document, redirects included
 }
 
 // Rate is so many a second in the long run, and so many at once after a rest.
@@ -30,6 +33,12 @@ func (l Limits) filled() Limits {
 	}
 	if l.PerAddress.PerSecond == 0 {
 		l.PerAddress = Rate{300, 6000}
+	}
+	if l.Read == 0 {
+		l.Read = 20 * time.Second
+	}
+	if l.Ask == 0 {
+		l.Ask = 10 * time.Second
 	}
 	return l
 }

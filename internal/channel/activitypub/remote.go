@@ -22,8 +22,6 @@ const (
 	activityType = vocab.ContentType
 	// maxBody bounds what we read of anybody, in bytes.
 	maxBody = 1 << 20
-	// getTimeout bounds one reading elsewhere, redirects included.
-	getTimeout = 10 * time.Second
 	// freshFor is how long an actor's document is believed without asking again.
 	freshFor = 7 * 24 * time.Hour
 	// rotateAfter is the least time between two readings of an actor whose key does
@@ -192,7 +190,7 @@ func (s *Server) get(ctx context.Context, p place, address string) (body []byte,
 	if err != nil {
 		return nil, "", err
 	}
-	ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: getTimeout, MaxBody: maxBody})
+	ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: s.limits.Ask, MaxBody: maxBody})
 	for _, scheme := range []sig.Scheme{sig.Cavage, sig.RFC9421} {
 		body, host, err = s.getAs(ctx, p, address, signer, scheme)
 		if !errors.Is(err, errUnsigned) {
@@ -257,9 +255,10 @@ func (s *Server) byKey(ctx context.Context, p place, keyID string) (r remote, kn
 		r, known, err = remoteWhere(ctx, tx, `key_id = $2`, p.ID, keyID)
 		return err
 	})
-	if err != nil || known {
+	if err != nil || known && r.Gone.IsZero() {
 		return r, known, err
 	}
+	// One who said to be gone must show that it lives.
 	now := s.clock()
 	if s.missing.has(p.ID+" "+keyID, now) {
 		return r, false, fmt.Errorf("%w: the key was asked for a moment ago", errNotTheirs)
