@@ -46,6 +46,10 @@ CREATE TABLE site_comment (
 	UNIQUE (institution_id, link_hash)
 )
 ;;
+CREATE INDEX site_comment_message ON site_comment (institution_id, message_id)
+;;
+CREATE INDEX site_comment_channel ON site_comment (channel_id, id)
+;;
 -- site_answer: our answers as the site shows them. id is the delivery's, so that an
 -- answer stands once whatever happens. notice is what became of the letter that
 -- announces it: none (nobody to write to), waiting, attempting, sent, refused,
@@ -65,3 +69,5 @@ CREATE TABLE site_answer (
 )
 ;;
 CREATE INDEX site_answer_comment ON site_answer (institution_id, comment_id)
+;;
+CREATE INDEX site_answer_channel ON site_answer (channel_id, id)

@@ -155,6 +155,17 @@ func refresh(ctx context.Context, tx *db.Tx, institutionID string) error {
 // hidden, forgotten. It is to be called in the same transaction.
 func (c *Comments) Changed(ctx context.Context, tx *db.Tx, institutionID, conversationID string) error {
 	_, err := tx.Exec(ctx, `UPDATE institution SET version = version + 1 WHERE id = $1
-		AND EXISTS (SELECT 1 FROM conversation WHERE institution_id = $1 AND id = $2 AND message_id <> '')`, institutionID, conversationID)
+		AND NOT EXISTS (SELECT 1 FROM conversation WHERE institution_id = $1 AND id = $2 AND message_id = '')`, institutionID, conversationID)
+	return err
+}
+
+// Restored makes a restored backup safe: a letter that the backup saw waiting may
+// have left since, so it is not sent by itself, and what nobody had confirmed is
+// forgotten, for its link may have been used.
+func Restored(ctx context.Context, tx *db.Tx) error {
+	if _, err := tx.Exec(ctx, `UPDATE site_answer SET notice = 'unconfirmed' WHERE notice IN ('waiting', 'attempting')`); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM comment_pending`)
 	return err
 }

@@ -401,6 +401,36 @@ func TestAWrongLinkIsNobodys(t *testing.T) {
 	}
 }
 
+func TestMessageSaysWhereOtherSitesTellThatTheyLinkToIt(t *testing.T) {
+	w := open(t)
+	rec := w.do("GET", w.path, nil)
+	if rec.Header().Get("Link") != `</webmention>; rel="webmention"` || !strings.Contains(rec.Body.String(), `<link rel="webmention" href="/webmention">`) {
+		t.Errorf("header %q", rec.Header().Get("Link"))
+	}
+}
+
+func TestRestoredBackupWritesNobodyASecondTime(t *testing.T) {
+	w := open(t)
+	w.confirmed("Anna", "anna@example.org", "Domanda.")
+	h := w.heard()[0]
+	link := w.written("Bruno", "bruno@example.org", "Da confermare.")
+	account, p := w.answer(h, "d1", "Risposta.")
+	_, err := w.square.Finalize(t.Context(), account, p, nil)
+	w.must(err)
+	w.letter()
+	w.must(w.db.InTx(t.Context(), func(tx *db.Tx) error {
+		if _, err := tx.Exec(t.Context(), `UPDATE site_answer SET notice = 'waiting'`); err != nil {
+			return err
+		}
+		return Restored(t.Context(), tx)
+	}))
+	n := w.post.count()
+	w.must(w.comments.workAnnounce(t.Context(), announce{w.i.ID, "d1"}))
+	if w.post.count() != n || w.do("GET", link, nil).Code != http.StatusNotFound {
+		t.Errorf("%d letters; the draft: %d", w.post.count()-n, w.do("GET", link, nil).Code)
+	}
+}
+
 func FuzzPiecesLoseNothingAndLinkOnlyTheWeb(f *testing.F) {
 	f.Add("vedi https://comune.example/a. E javascript:alert(1)")
 	f.Add("http://a@b/ https:// https://x)]")
