@@ -9,6 +9,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/auth"
+	"codeberg.org/arengo/arengo/internal/channel/activitypub"
 	"codeberg.org/arengo/arengo/internal/channel/webmention"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/inbox"
@@ -67,7 +68,7 @@ func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 		return err
 	}
 	if a.Site, err = site.New(site.Options{DB: a.DB, Kit: a.Web, Blobs: a.Blobs, BaseURL: a.base, Clock: a.Clock, Log: a.Log,
-		Below: a.Comments.Below, Hubs: a.Hub.Hubs, Webmention: webmention.Path}); err != nil {
+		Below: a.Comments.Below, Hubs: a.Hub.Hubs, Webmention: webmention.Path, Activity: activitypub.MessagePath}); err != nil {
 		return err
 	}
 	a.Site.Mount(mux)
