@@ -295,7 +295,7 @@ func TestOneNetworkCannotStoreWithoutEnd(t *testing.T) {
 	w := newTown(t, testkit.SQLite(t))
 	here, there := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("198.51.100.7")
 	var refused int
-	for n := range networkBurst + 10 {
+	for n := range perNetwork().Burst + 10 {
 		err := w.notices.Subscribe(t.Context(), w.i.ID, browser(t, fmt.Sprintf("http://127.0.0.1:9/%d", n)), "", here)
 		if fault.Is(err, fault.TooMany) {
 			refused++
@@ -307,7 +307,7 @@ func TestOneNetworkCannotStoreWithoutEnd(t *testing.T) {
 		t.Errorf("%d refused, want 10", refused)
 	}
 	w.must(w.notices.Subscribe(t.Context(), w.i.ID, browser(t, "http://127.0.0.1:9/other"), "", there))
-	w.advance(networkEvery)
+	w.advance(perNetwork().Every)
 	w.must(w.notices.Subscribe(t.Context(), w.i.ID, browser(t, "http://127.0.0.1:9/later"), "", here))
 }
 

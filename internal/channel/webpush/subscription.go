@@ -15,6 +15,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/web"
 )
 
 // Subscription is one browser that asked to be told, as the browser describes itself
@@ -166,7 +167,8 @@ func (n *Notices) Subscribe(ctx context.Context, institutionID string, s Subscri
 	}
 	now := n.Clock()
 	return n.DB.InTx(ctx, func(tx *db.Tx) error {
-		if ok, err := n.take(ctx, tx, institutionID+"/"+network(from), now); err != nil {
+		// The network is stored as a keyed hash.
+		if ok, err := perNetwork().Allow(ctx, tx, n.Box.MAC("limit", "webpush-network/"+institutionID+"/"+web.Network(from)), now); err != nil {
 			return err
 		} else if !ok {
 			return fault.New(fault.TooMany, "webpush.too_many")
@@ -200,33 +202,6 @@ func (n *Notices) Unsubscribe(ctx context.Context, institutionID, endpoint strin
 	})
 }
 
-// The limit of subscribing: a network is a school or a library with many people
-// behind one address; it may store some at once, then one every so often.
-const (
-	networkEvery = 30 * time.Second
-	networkBurst = 30
-)
-
-// take counts an attempt of a network and reports whether it may go on (generic
-// cell rate algorithm). The network is stored as a keyed hash.
-func (n *Notices) take(ctx context.Context, tx *db.Tx, of string, now time.Time) (bool, error) {
-	changed, err := tx.Change(ctx, `
-		INSERT INTO rate_limit (bucket, full_at) VALUES ($1, $2)
-		ON CONFLICT (bucket) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $3 THEN rate_limit.full_at + $4 ELSE $2 END
-			WHERE rate_limit.full_at <= $5`,
-		n.Box.MAC("limit", "webpush-network/"+of), db.At(now.Add(networkEvery)), db.At(now), networkEvery.Microseconds(), db.At(now.Add((networkBurst-1)*networkEvery)))
-	return changed == 1, err
-}
-
-// network is the part of an address that counts as one place: /24 or /48.
-func network(a netip.Addr) string {
-	bits := 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
-}
+// perNetwork is the limit of subscribing: a network is a school or a library with
+// many people behind one address.
+func perNetwork() db.Limit { return db.Limit{Every: 30 * time.Second, Burst: 30} }

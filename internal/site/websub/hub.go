@@ -100,10 +100,10 @@ const (
 	leaseMost   = 30 * 24 * time.Hour
 	perHost     = 200    // subscriptions of one callback host
 	perTown     = 10_000 // subscriptions of one institution
-	// A network may ask for some at once, then for one every so often.
-	askEvery = 10 * time.Second
-	askBurst = 60
 )
+
+// perNetwork is how often one network may ask.
+func perNetwork() db.Limit { return db.Limit{Every: 10 * time.Second, Burst: 60} }
 
 // feedPath are the feeds that can be subscribed to; the calendar is none, for its
 // readers ask by themselves.
@@ -181,7 +181,8 @@ func (h *Hub) ask(w http.ResponseWriter, r *http.Request) error {
 func (h *Hub) accept(ctx context.Context, institutionID string, a asked, from netip.Addr) error {
 	now := h.Clock()
 	return h.DB.InTx(ctx, func(tx *db.Tx) error {
-		if ok, err := h.take(ctx, tx, institutionID+"/"+network(from), now); err != nil {
+		// The network is stored as a keyed hash.
+		if ok, err := perNetwork().Allow(ctx, tx, h.Box.MAC("limit", "websub-network/"+institutionID+"/"+web.Network(from)), now); err != nil {
 			return err
 		} else if !ok {
 			return fault.New(fault.TooMany, "websub.too_many")
@@ -224,28 +225,4 @@ func hostOf(address string) string {
 		return ""
 	}
 	return strings.ToLower(u.Hostname())
-}
-
-// take counts an attempt of a network and reports whether it may go on (generic
-// cell rate algorithm). The network is stored as a keyed hash.
-func (h *Hub) take(ctx context.Context, tx *db.Tx, of string, now time.Time) (bool, error) {
-	changed, err := tx.Change(ctx, `
-		INSERT INTO rate_limit (bucket, full_at) VALUES ($1, $2)
-		ON CONFLICT (bucket) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $3 THEN rate_limit.full_at + $4 ELSE $2 END
-			WHERE rate_limit.full_at <= $5`,
-		h.Box.MAC("limit", "websub-network/"+of), db.At(now.Add(askEvery)), db.At(now), askEvery.Microseconds(), db.At(now.Add((askBurst-1)*askEvery)))
-	return changed == 1, err
-}
-
-// network is the part of an address that counts as one place: /24 or /48.
-func network(a netip.Addr) string {
-	bits := 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
 }

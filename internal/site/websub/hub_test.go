@@ -185,7 +185,7 @@ func TestBadRequestIsRefusedBeforeAnybodyIsAsked(t *testing.T) {
 			t.Errorf("a good request: %d %s", rec.Code, rec.Body)
 		}
 		refused := 0
-		for range askBurst {
+		for range perNetwork().Burst {
 			if try().Code == http.StatusTooManyRequests {
 				refused++
 			}
