@@ -149,7 +149,7 @@ func squares(ctx context.Context, tx *db.Tx, institutionID string) ([]square, er
 		}
 		return q, err
 	}, `SELECT profile_id, platform, handle, url FROM channel
-		WHERE institution_id = $1 AND state IN ('connected', 'failing') AND (url LIKE 'http%' OR platform = 'webpush') AND platform <> 'email'
+		WHERE institution_id = $1 AND state IN ('connected', 'failing') AND (url LIKE 'http%' OR platform = 'webpush') AND platform NOT IN ('email', 'site', 'webmention', 'mailbox')
 		ORDER BY platform, handle`, institutionID)
 }
 
