@@ -22,6 +22,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/site/comments"
 )
 
 // A backup is one zip file: every table as JSON lines, every media file, and a
@@ -242,6 +243,9 @@ func Restore(ctx context.Context, d *db.DB, store blob.Store, file string, now t
 	}
 	return d.InTx(ctx, func(tx *db.Tx) error {
 		if err := newsletter.Restored(ctx, tx, now); err != nil {
+			return err
+		}
+		if err := comments.Restored(ctx, tx); err != nil {
 			return err
 		}
 		return publishing.FreezeRestored(ctx, tx, "Copia di sicurezza ripristinata / Restored from a backup", now)
