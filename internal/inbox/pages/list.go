@@ -115,9 +115,6 @@ func (p *Pages) showList(w http.ResponseWriter, r *http.Request, v visit, f filt
 	page := listPage{Filter: f, Here: f.url(), Plain: f.plain().url(), Query: f.first().query().Encode(), Narrowed: f.narrowed(),
 		Form: &web.Form{Values: f.query()}, Saving: saving, Stream: p.stream, MayAnswer: v.actor.May(people.Answer),
 		Open: f.narrowed() && f.Text == "" || f.Order != newestFirst, Closing: f.Queue != closed, Reopening: f.Queue == closed || f.Queue == everything}
-	if saving == nil {
-		page.Saving = nil
-	}
 	page.Savable = saving != nil || f.first().url() != listPath
 	page.Kept = url.Values{}
 	for _, name := range []string{"dove", "coda", "messaggio", "autore"} {
@@ -260,7 +257,7 @@ func (v visit) choices(page *listPage, f filter, l listed) {
 		page.Profiles = append(page.Profiles, pick(f.Profile, profile.ID, profile.Name))
 	}
 	page.Squares = []layout.Option{{Label: v.p.T("inbox.page.square.any")}}
-	offered := map[channel.Platform]bool{}
+	offered := map[channel.Platform]bool{channel.Email: true, channel.WebPush: true} // nobody speaks through these
 	for _, c := range l.channels {
 		if !offered[c.Platform] {
 			offered[c.Platform] = true
