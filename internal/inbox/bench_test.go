@@ -165,7 +165,7 @@ func BenchmarkList(b *testing.B) {
 					p95 := took[len(took)*95/100]
 					b.ReportMetric(float64(p95.Microseconds())/1000, "p95-ms")
 					b.ReportMetric(float64(queries), "queries")
-					if queries != 2 {
+					if queries != 2 && f.Text == "" || queries > 3 {
 						b.Errorf("%d queries", queries)
 					}
 					if p95 > 100*time.Millisecond {
@@ -214,7 +214,7 @@ func TestListAndThreadTakeAFixedNumberOfQueries(t *testing.T) {
 			w.hear(w.says(fmt.Sprint("tizio", i), fmt.Sprint("x", i+1), "x0", "Testo", i), w.says("anna", fmt.Sprint("y", i), "post-1", "Testo", i))
 		}
 		l2, c2, t2 := cost()
-		if l1 != 1 || c1 != 1 || l2 != l1 || c2 != c1 || t2 != t1 {
+		if l1 != 2 || c1 != 1 || l2 != l1 || c2 != c1 || t2 != t1 {
 			t.Fatalf("list %d→%d, counts %d→%d, thread %d→%d", l1, l2, c1, c2, t1, t2)
 		}
 	})

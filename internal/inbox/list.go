@@ -22,13 +22,45 @@ func (q *query) arg(v any) string {
 	return fmt.Sprintf("$%d", len(q.args))
 }
 
+// list adds arguments and returns their placeholders.
+func (q *query) list(all []string) string {
+	marks := make([]string, len(all))
+	for i, v := range all {
+		marks[i] = q.arg(v)
+	}
+	return strings.Join(marks, ", ")
+}
+
+// having selects the conversations with a word, in any of its forms. It is a union,
+// since a DISTINCT would make SQLite read the whole index in another order.
+func (q *query) having(forms []string) string {
+	each := make([]string, len(forms))
+	for i, s := range forms {
+		each[i] = `SELECT conversation_id FROM conversation_stem WHERE institution_id = $1 AND stem = ` + q.arg(s)
+	}
+	return strings.Join(each, " UNION ")
+}
+
 // maxSearch bounds the words of a search.
 const maxSearch = 8
 
-// where is the condition of a filter on conversation c. What a partial index
-// covers is written as the index has it.
-func (f Filter) where(q *query, institutionID string, now time.Time) string {
-	all := []string{"c.institution_id = $1"}
+// search is a word of a filter's text in the forms under which it may be indexed.
+type search struct {
+	forms []string
+	rare  bool // few conversations have it
+}
+
+// rareWord is how many conversations a word may be in and still be where a search
+// begins. A more common one is looked up for each conversation, newest first, until
+// the page is full.
+const rareWord = 2000
+
+// from is the tables and the condition that select the conversations c of a
+// filter. What a partial index covers is written as the index has it. Where a small
+// set restricts the filter, it comes first: SQLite reads the tables of a CROSS JOIN
+// in the order in which they are written.
+func (f Filter) from(q *query, words []search, now time.Time) string {
+	all, sets := []string{"c.institution_id = $1"}, []string(nil)
 	add := func(condition string) { all = append(all, condition) }
 	switch {
 	case f.Waiting || f.Overdue || f.Sort == Deadline:
@@ -72,30 +104,37 @@ func (f Filter) where(q *query, institutionID string, now time.Time) string {
 		}
 	}
 	if f.Held {
-		add("c.id IN (SELECT conversation_id FROM comment WHERE institution_id = $1 AND held)")
+		sets = append(sets, `SELECT DISTINCT conversation_id FROM comment WHERE institution_id = $1 AND held`)
 	}
 	if f.ToApprove {
-		add("c.id IN (SELECT conversation_id FROM answer WHERE institution_id = $1 AND state = 'submitted')")
+		sets = append(sets, `SELECT DISTINCT conversation_id FROM answer WHERE institution_id = $1 AND state = 'submitted'`)
 	}
 	if f.Unsent {
-		add("c.id IN (" + unsent + ")")
+		sets = append(sets, unsent)
 	}
-	for _, forms := range searched(f.Text) {
-		for i, s := range forms {
-			forms[i] = q.arg(s)
+	for _, w := range words {
+		if w.rare {
+			sets = append(sets, q.having(w.forms))
+		} else {
+			add(`EXISTS (SELECT 1 FROM conversation_stem t WHERE t.institution_id = $1 AND t.stem IN (` + q.list(w.forms) + `) AND t.conversation_id = c.id)`)
 		}
-		add("c.id IN (SELECT conversation_id FROM conversation_stem WHERE institution_id = $1 AND stem IN (" + strings.Join(forms, ", ") + "))")
 	}
-	return strings.Join(all, " AND ")
+	if len(sets) == 0 {
+		return "conversation c WHERE " + strings.Join(all, " AND ")
+	}
+	for _, set := range sets[1:] {
+		add("c.id IN (" + set + ")")
+	}
+	return "(" + sets[0] + ") AS k CROSS JOIN conversation c WHERE c.id = k.conversation_id AND " + strings.Join(all, " AND ")
 }
 
 // unsent selects the conversations with an answer that did not reach its channel.
-const unsent = `SELECT a.conversation_id FROM delivery d JOIN answer a ON a.institution_id = d.institution_id AND a.id = d.message_id
+const unsent = `SELECT DISTINCT a.conversation_id FROM delivery d JOIN answer a ON a.institution_id = d.institution_id AND a.id = d.message_id
 	WHERE d.institution_id = $1 AND d.kind = 'answer' AND d.state IN ('refused', 'unconfirmed', 'given_up') AND NOT d.withdraw`
 
 // searched lists the words of a search, each in the forms under which either
 // language's rules index it. A word that is too common to be indexed is left out.
-func searched(text string) (words [][]string) {
+func searched(text string) (words []search) {
 	for _, w := range strings.FieldsFunc(cut(text, 400), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.Is(unicode.M, r) }) {
 		forms := map[string]bool{}
 		for _, lang := range []string{"it", "en"} {
@@ -104,10 +143,31 @@ func searched(text string) (words [][]string) {
 			}
 		}
 		if len(forms) > 0 && len(words) < maxSearch {
-			words = append(words, slices.Sorted(maps.Keys(forms)))
+			words = append(words, search{forms: slices.Sorted(maps.Keys(forms))})
 		}
 	}
 	return words
+}
+
+// weigh finds out which words of a search are rare.
+func weigh(ctx context.Context, tx *db.Tx, institutionID string, words []search) ([]search, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	q := &query{args: []any{institutionID}}
+	var columns []string
+	found, into := make([]int, len(words)), make([]any, len(words))
+	for i, w := range words {
+		columns = append(columns, fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM conversation_stem WHERE institution_id = $1 AND stem IN (%s) LIMIT %d) AS n)`, q.list(w.forms), rareWord+1))
+		into[i] = &found[i]
+	}
+	if err := tx.QueryRow(ctx, "SELECT "+strings.Join(columns, ", "), q.args...).Scan(into...); err != nil {
+		return nil, err
+	}
+	for i, n := range found {
+		words[i].rare = n <= rareWord
+	}
+	return words, nil
 }
 
 // order is how a list is sorted, and what lies after the cursor.
@@ -129,18 +189,26 @@ func (f Filter) order(q *query) (order, after string) {
 // maxExcerpt bounds a row's excerpt, in characters.
 const maxExcerpt = 200
 
-// List returns a page of the conversations of a filter, in one query. The page
-// after it begins at the last row's After.
+// List returns a page of the conversations of a filter, in one query, or two when
+// words are searched. The page after it begins at the last row's After.
+//
+// The page is picked first, from an index, and dressed afterwards. SQLite reads the
+// tables of a CROSS JOIN in the order in which they are written: left to itself it
+// may begin with all conversations.
 func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter, now time.Time) ([]Row, error) {
 	if f.Limit <= 0 {
 		f.Limit = 50
 	}
+	words, err := weigh(ctx, tx, institutionID, searched(f.Text))
+	if err != nil {
+		return nil, err
+	}
 	q := &query{args: []any{institutionID}}
-	where := f.where(q, institutionID, now)
+	from := f.from(q, words, now)
 	order, after := f.order(q)
 	limit := q.arg(min(f.Limit, MaxList))
 	return db.All(ctx, tx, scanRow, `
-		WITH picked AS (SELECT c.id FROM conversation c WHERE `+where+after+` ORDER BY `+order+` LIMIT `+limit+`)
+		WITH picked AS MATERIALIZED (SELECT c.id FROM `+from+after+` ORDER BY `+order+` LIMIT `+limit+`)
 		SELECT `+conversationColumns+`,
 			coalesce(a.platform, ''), coalesce(a.remote_id, ''), coalesce(a.handle, ''), coalesce(a.name, ''), coalesce(a.url, ''), coalesce(a.avatar, ''), coalesce(a.blocked_at, 0),
 			coalesce(t.title, ''), coalesce(p.name, ''), coalesce(o.name, ''), coalesce(w.name, ''), coalesce(h.name, ''),
@@ -150,15 +218,16 @@ func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter, now ti
 				AND NOT m.ours ORDER BY m.said_at DESC LIMIT 1), c.last_at),
 			EXISTS (SELECT 1 FROM comment m WHERE m.institution_id = c.institution_id AND m.conversation_id = c.id AND m.held),
 			EXISTS (SELECT 1 FROM answer x WHERE x.institution_id = c.institution_id AND x.conversation_id = c.id AND x.state = 'submitted'),
-			EXISTS (SELECT 1 FROM answer x JOIN delivery d ON d.institution_id = x.institution_id AND d.message_id = x.id AND d.kind = 'answer'
-				WHERE x.institution_id = c.institution_id AND x.conversation_id = c.id AND d.state IN ('refused', 'unconfirmed', 'given_up') AND NOT d.withdraw)
-		FROM picked k JOIN conversation c ON c.institution_id = $1 AND c.id = k.id
+			EXISTS (SELECT 1 FROM answer x CROSS JOIN delivery d WHERE d.institution_id = x.institution_id AND d.message_id = x.id AND d.kind = 'answer'
+				AND x.institution_id = c.institution_id AND x.conversation_id = c.id AND d.state IN ('refused', 'unconfirmed', 'given_up') AND NOT d.withdraw)
+		FROM picked k CROSS JOIN conversation c
 			LEFT JOIN author a ON a.institution_id = c.institution_id AND a.id = c.author_id
 			LEFT JOIN message t ON t.institution_id = c.institution_id AND t.id = c.message_id
 			LEFT JOIN profile p ON p.institution_id = c.institution_id AND p.id = c.profile_id
 			LEFT JOIN office o ON o.institution_id = c.institution_id AND o.id = c.office_id
 			LEFT JOIN channel h ON h.institution_id = c.institution_id AND h.id = c.channel_id
 			LEFT JOIN person w ON w.id = c.person_id
+		WHERE c.institution_id = $1 AND c.id = k.id
 		ORDER BY `+order, q.args...)
 }
 
@@ -177,7 +246,7 @@ func CountAll(ctx context.Context, tx *db.Tx, institutionID, personID string, no
 	var columns []string
 	var into []any
 	count := func(dest *int, f Filter) {
-		columns = append(columns, fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM conversation c WHERE %s LIMIT %d) AS n)`, f.where(q, institutionID, now), MaxCount))
+		columns = append(columns, fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM %s LIMIT %d) AS n)`, f.from(q, nil, now), MaxCount))
 		into = append(into, dest)
 	}
 	for _, t := range []struct {

@@ -71,15 +71,19 @@ CREATE INDEX conversation_square ON conversation (institution_id, private, last_
 ;;
 CREATE INDEX conversation_unanswered ON conversation (institution_id, private, last_at DESC, id DESC) WHERE state = 'open' AND waiting
 ;;
-CREATE INDEX conversation_deadline ON conversation (institution_id, due_at, id) WHERE state = 'open' AND waiting AND due_at > 0
+CREATE INDEX conversation_deadline ON conversation (institution_id, private, due_at, id) WHERE state = 'open' AND waiting AND due_at > 0
 ;;
-CREATE INDEX conversation_person ON conversation (institution_id, person_id, last_at DESC, id DESC) WHERE person_id <> ''
+CREATE INDEX conversation_person ON conversation (institution_id, person_id, state, private, last_at DESC, id DESC) WHERE person_id <> ''
 ;;
 CREATE INDEX conversation_profile ON conversation (institution_id, profile_id, last_at DESC, id DESC)
 ;;
 CREATE INDEX conversation_channel ON conversation (institution_id, channel_id, last_at DESC, id DESC)
 ;;
 CREATE INDEX conversation_author ON conversation (institution_id, author_id, last_at DESC, id DESC)
+;;
+CREATE INDEX conversation_about ON conversation (institution_id, message_id, last_at DESC, id DESC)
+;;
+CREATE INDEX conversation_platform ON conversation (institution_id, platform, private, last_at DESC, id DESC)
 ;;
 CREATE INDEX comment_parent ON comment (institution_id, channel_id, parent_id) WHERE parent_id <> ''
 ;;
