@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
@@ -130,19 +129,6 @@ func (c *Comments) allow(ctx context.Context, tx *db.Tx, l db.Limit, what, of st
 		err = fault.New(fault.TooMany, "comments.too_many")
 	}
 	return err
-}
-
-// network is the part of an address that counts as one place: /24 or /48.
-func network(a netip.Addr) string {
-	bits := 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
 }
 
 // refresh makes the pages of an institution's site be made anew.

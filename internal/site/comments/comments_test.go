@@ -326,11 +326,17 @@ func TestHiddenWordsLeaveThePageAndTheirAuthorLearnsWhy(t *testing.T) {
 			VALUES ($1, 'm1', $2, $3, 'hide', '2. Niente insulti', 'Offende una persona.', 'Insulto.', 'Anna', 'p', 5)`, w.i.ID, h.Conversation, h.ID)
 		return err
 	}))
-	if strings.Contains(w.page(w.path), "Insulto.") {
-		t.Error("the words are still there")
+	account, p := w.answer(h, "warning", "Questo commento offende una persona.")
+	_, err := w.square.Finalize(t.Context(), account, p, nil)
+	w.must(err)
+	if l := w.letter(); !strings.Contains(l.Text, "Questo commento offende una persona.") || !strings.Contains(l.Text, link) || strings.Contains(l.Text, "#commento-") {
+		t.Errorf("the warning does not arrive: %s", l.Text)
+	}
+	if page := w.page(w.path); strings.Contains(page, "Insulto.") || strings.Contains(page, "offende una persona") {
+		t.Error("the words, or the warning, can be read by all")
 	}
 	page := w.page(link)
-	for _, want := range []string{"2. Niente insulti", "Offende una persona.", "/ricorso/m1"} {
+	for _, want := range []string{"2. Niente insulti", "Offende una persona.", "/ricorso/m1", "Questo commento offende"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the author is not told %q", want)
 		}

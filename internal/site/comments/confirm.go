@@ -116,6 +116,7 @@ type mine struct {
 	Held, Hidden, Gone                       bool
 	Rule, Reason, ModerationID               string // why it is hidden
 	Subject                                  subject
+	Answers                                  []Entry // ours, also where others cannot read them
 }
 
 // mineByLink finds the comment of a link. Fault: NotFound.
@@ -153,6 +154,10 @@ func mineByLink(ctx context.Context, tx *db.Tx, institutionID, link string) (m m
 	if fault.Is(err, fault.NotFound) {
 		err = nil // withdrawn since; the author may still delete the comment
 	}
+	if err != nil {
+		return m, err
+	}
+	m.Answers, err = answersTo(ctx, tx, institutionID, m.ID)
 	return m, err
 }
 

@@ -95,6 +95,8 @@ type notice struct {
 	message subject
 	contact contact
 	locale  string
+	text    string // of the answer
+	hidden  bool   // the comment is not on the page, and neither is the answer
 }
 
 // workAnnounce writes to the commenter, once: the ledger says "attempting" before
@@ -121,10 +123,7 @@ func (c *Comments) workAnnounce(ctx context.Context, j announce) error {
 	if err != nil || !claimed {
 		return err
 	}
-	t := c.o.Bundle.For(n.locale, n.i.Location()).T
-	page := c.o.Address(n.i) + n.message.Path() + "#" + anchor(j.AnswerID)
-	r := c.send(ctx, n.i, n.contact.Email, n.locale, "answer."+j.AnswerID, t("comments.letter.answer.subject", n.i.Name),
-		t("comments.letter.answer.text", n.message.Title, page, c.o.Address(n.i)+linkPath(n.contact.Link), n.i.Name), now)
+	r := c.send(ctx, n.i, n.contact.Email, n.locale, "answer."+j.AnswerID, n.subject(c), n.body(c, j.AnswerID), now)
 	state := map[mail.Outcome]string{mail.Sent: "sent", mail.Unknown: "unconfirmed", mail.Deferred: "waiting", mail.Refused: "refused"}[r.Outcome]
 	if r.Ours && state == "refused" {
 		state = "waiting"
@@ -142,14 +141,30 @@ func (c *Comments) workAnnounce(ctx context.Context, j announce) error {
 	return err
 }
 
+func (n notice) subject(c *Comments) string {
+	return c.o.Bundle.For(n.locale, n.i.Location()).T("comments.letter.answer.subject", n.i.Name)
+}
+
+// body says where the answer stands; when nobody can read it there, such as a warning
+// about hidden words, it holds the answer.
+func (n notice) body(c *Comments, answerID string) string {
+	t := c.o.Bundle.For(n.locale, n.i.Location()).T
+	home := c.o.Address(n.i)
+	if n.hidden {
+		return t("comments.letter.hidden.text", n.message.Title, n.text, home+linkPath(n.contact.Link), n.i.Name)
+	}
+	return t("comments.letter.answer.text", n.message.Title, home+n.message.Path()+"#"+anchor(answerID), home+linkPath(n.contact.Link), n.i.Name)
+}
+
 // noticeOf gathers what the letter says. ok is false when there is nobody to write
 // to any more, or nothing to say yet.
 func (c *Comments) noticeOf(ctx context.Context, tx *db.Tx, j announce) (n notice, ok bool, err error) {
 	var id, messageID, sealed string
 	err = tx.QueryRow(ctx, `
-		SELECT site_comment.id, site_comment.message_id, site_comment.contact, site_comment.locale
+		SELECT site_comment.id, site_comment.message_id, site_comment.contact, site_comment.locale, site_answer.text, comment.held OR comment.hidden_at > 0
 		FROM site_answer JOIN site_comment ON site_comment.institution_id = site_answer.institution_id AND site_comment.id = site_answer.comment_id
-		WHERE site_answer.institution_id = $1 AND site_answer.id = $2`, j.InstitutionID, j.AnswerID).Scan(&id, &messageID, &sealed, &n.locale)
+		JOIN comment ON comment.institution_id = site_comment.institution_id AND comment.channel_id = site_comment.channel_id AND comment.remote_id = site_comment.id
+		WHERE site_answer.institution_id = $1 AND site_answer.id = $2`, j.InstitutionID, j.AnswerID).Scan(&id, &messageID, &sealed, &n.locale, &n.text, &n.hidden)
 	if errors.Is(err, db.ErrNone) || err == nil && sealed == "" {
 		return n, false, nil
 	}

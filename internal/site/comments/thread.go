@@ -115,6 +115,16 @@ func threads(ctx context.Context, tx *db.Tx, institutionID, messageID, ours stri
 	return all, n, nil
 }
 
+// answersTo are our answers to one comment.
+func answersTo(ctx context.Context, tx *db.Tx, institutionID, commentID string) ([]Entry, error) {
+	return db.All(ctx, tx, func(s db.Scanner) (e Entry, err error) {
+		var at int64
+		err = s.Scan(&e.ID, &e.Text, &e.Lang, &at)
+		e.Ours, e.At = true, db.When(at)
+		return e, err
+	}, `SELECT id, text, lang, at FROM site_answer WHERE institution_id = $1 AND comment_id = $2 AND withdrawn_at = 0 ORDER BY at, id`, institutionID, commentID)
+}
+
 // weave gathers comments by conversation and puts each answer where it belongs.
 // An answer to a comment that nobody may read is not shown either.
 func weave(entries, answers []Entry) []Thread {

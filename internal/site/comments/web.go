@@ -204,7 +204,7 @@ func (c *Comments) begin(w http.ResponseWriter, r *http.Request, i institution.I
 	now := c.o.Clock()
 	keep := func(more func(tx *db.Tx) error) error {
 		return c.o.DB.InTx(r.Context(), func(tx *db.Tx) error {
-			if err := c.allow(r.Context(), tx, perNetwork(), "network", i.ID+"/"+network(web.ClientIP(r)), now); err != nil {
+			if err := c.allow(r.Context(), tx, perNetwork(), "network", i.ID+"/"+web.Network(web.ClientIP(r)), now); err != nil {
 				return err
 			}
 			if err := c.keepDraft(r.Context(), tx, i.ID, link, d, now); err != nil || more == nil {

@@ -31,11 +31,17 @@ type Entry struct {
 	DecidedBy                    string
 	DecidedAt                    time.Time
 	RemoteError                  string
+	Link                         string // where its author asks for another judgement
 	institutionID, decider, doer string
 }
 
 // Open reports whether an appeal waits for a decision.
 func (e Entry) Open() bool { return !e.AppealedAt.IsZero() && e.DecidedAt.IsZero() }
+
+// Disputable reports whether the author may still ask for another judgement.
+func (e Entry) Disputable() bool {
+	return e.AppealedAt.IsZero() && e.Act != "unhide" && e.Act != "unblock"
+}
 
 // Mine reports whether the person did what the appeal is against: somebody else
 // should judge it, where there is somebody else.
@@ -103,6 +109,9 @@ func (p *Policy) logPage(w http.ResponseWriter, r *http.Request) error {
 	if len(page.Entries) > perPage {
 		page.Entries = page.Entries[:perPage]
 		page.Next = page.Entries[perPage-1].ID
+	}
+	for n := range page.Entries {
+		page.Entries[n].Link = p.AppealPath(i.ID, page.Entries[n].ID)
 	}
 	return p.o.Kit.Render(w, r, http.StatusOK, "policy-log", layout.Page{Content: page, Title: p.o.Kit.Printer(r).T("policy.log.title")})
 }
