@@ -120,27 +120,41 @@ func (a *Adapter) Finalize(ctx context.Context, account channel.Account, p chann
 	if e != nil {
 		return channel.Remote{}, e
 	}
-	books, e := a.books(ctx, c, done)
-	if e != nil {
+	booked, sent, e := a.begin(ctx, c, l, done)
+	switch {
+	case e != nil:
 		return channel.Remote{}, e
-	}
-	if books != nil {
-		defer books.close()
-		sent, e := books.begin(l)
-		if e != nil {
-			return channel.Remote{}, e
-		}
-		if sent {
-			return channel.Remote{ID: l.MessageID}, nil
-		}
+	case sent:
+		return channel.Remote{ID: l.MessageID}, nil
 	}
 	result := a.o.Mail.Send(ctx, l)
-	if books != nil {
-		// Whether it could be booked changes nothing of what happened: a copy that still
-		// says "going out" is left to a person, should anybody ever have to ask.
-		books.end(l.MessageID, result.Outcome)
+	if booked {
+		// What happened must be booked also when nobody waits for it any longer.
+		a.end(context.WithoutCancel(ctx), c, l, done, result.Outcome)
 	}
 	return channel.Remote{ID: l.MessageID}, outcome(result)
+}
+
+// begin books a letter as going out. booked is false where the box keeps no books.
+func (a *Adapter) begin(ctx context.Context, c credentials, l mail.Letter, done channel.Progress) (booked, sent bool, e *channel.Error) {
+	b, e := a.books(ctx, c, done)
+	if e != nil || b == nil {
+		return false, false, e
+	}
+	// A mail server may take minutes: the connection is not kept meanwhile.
+	defer b.close()
+	sent, e = b.begin(l)
+	return e == nil, sent, e
+}
+
+// end books what became of a letter. Whether that succeeds changes nothing of what
+// happened: a copy that still says "going out" is left to a person, should anybody
+// ever have to ask.
+func (a *Adapter) end(ctx context.Context, c credentials, l mail.Letter, done channel.Progress, o mail.Outcome) {
+	if b, e := a.books(ctx, c, done); e == nil && b != nil {
+		defer b.close()
+		b.end(l.MessageID, o)
+	}
 }
 
 // outcome says what became of a letter. Nil means that it left.

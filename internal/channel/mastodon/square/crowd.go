@@ -64,11 +64,15 @@ type reaction struct {
 	At   time.Time
 	Text string // of a reply
 	Post *status
+	own  string // identifier of a reaction that somebody made by themselves
 }
 
 // id orders reactions by time among all identifiers of the square. The low bits
 // keep those of the same moment apart.
 func (r reaction) id() string {
+	if r.own != "" {
+		return r.own
+	}
 	low := chance(r.Post.ID, r.By.ID, string(r.Do)) * (1 << 16)
 	return strconv.FormatInt(snowflake(r.At)|int64(low), 10)
 }
@@ -150,13 +154,18 @@ func pick(from []string, seed ...string) string {
 	return from[int(chance(append(seed, "says")...)*float64(len(from)))]
 }
 
-// reactions are what followers have done about a status by now.
+// reactions are what followers and others have done about a status by now.
 func (s *Square) reactions(st *status, only act) []reaction {
 	now := s.o.Now()
 	var done []reaction
 	for _, r := range s.crowdActs(st) {
 		if r.Do == only && !r.At.After(now) {
 			done = append(done, r)
+		}
+	}
+	for _, r := range s.state.Reacted {
+		if r.Status == st.ID && r.Do == only {
+			done = append(done, reaction{By: s.byID(r.By), Do: r.Do, At: r.At, Post: st, own: r.ID})
 		}
 	}
 	return done

@@ -12,6 +12,9 @@
 // or an hour later, exactly like the real server (docs.joinmastodon.org, and
 // Mastodon's app/services/post_status_service.rb).
 //
+// People speak on it too: Say, Change, TakeBack and React make somebody do what a
+// test or a demo needs, with the notifications that the real server would send.
+//
 // Its followers do not exist. What they do follows from the post and the clock
 // alone, so that the same day in the demo town always looks the same.
 package square

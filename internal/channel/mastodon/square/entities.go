@@ -118,7 +118,7 @@ func (s *Square) statusEntity(st *status) statusEntity {
 	}
 	e.Favourites, e.Reblogs = len(s.reactions(st, like)), len(s.reactions(st, boost))
 	for _, d := range s.descendants(st) {
-		if d.ReplyTo == st.ID {
+		if d.ReplyTo == st.ID && s.sees(caller{}, d) {
 			e.Replies++
 		}
 	}

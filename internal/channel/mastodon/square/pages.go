@@ -136,7 +136,7 @@ func (s *Square) postOf(st *status, showAlt bool) postView {
 	v := postView{
 		By: personOf(a), Text: template.HTML(readable(st.Text)), Warning: st.Warning, Language: st.Language,
 		Path: "/@" + a.Handle + "/" + st.ID, Created: st.Created, Edited: !st.Edited.IsZero(),
-		Likes: len(s.reactions(st, like)), Boosts: len(s.reactions(st, boost)), Replies: len(s.descendants(st)),
+		Likes: len(s.reactions(st, like)), Boosts: len(s.reactions(st, boost)), Replies: s.publicly(s.descendants(st)),
 	}
 	for _, id := range st.Files {
 		f := s.state.Files[id]
@@ -263,7 +263,9 @@ func (s *Square) statusPage(r *http.Request, p *i18n.Printer) view {
 		data.Boosts = append(data.Boosts, personOf(r.By))
 	}
 	for _, d := range s.descendants(st) {
-		data.Answers = append(data.Answers, s.postOf(d, true))
+		if s.sees(caller{}, d) {
+			data.Answers = append(data.Answers, s.postOf(d, true))
+		}
 	}
 	return view{name: "status.html", data: data}
 }

@@ -203,17 +203,12 @@ type notificationEntity struct {
 	Status  statusEntity  `json:"status"`
 }
 
-// spoken are the notifications of what people said and did of their own accord.
+// spoken are the notifications of what people said of their own accord.
 func (s *Square) spoken(c caller) []notificationEntity {
 	var list []notificationEntity
 	for _, st := range s.state.Statuses {
 		if s.outsider(st.Account) && slices.ContainsFunc(s.mentioned(st), func(a *account) bool { return a.ID == c.ID }) {
 			list = append(list, notificationEntity{st.ID, reply, st.Created.UTC(), s.accountEntity(s.byID(st.Account)), s.statusEntity(st)})
-		}
-	}
-	for _, r := range s.state.Reacted {
-		if st := s.status(r.Status); st != nil && st.Account == c.ID {
-			list = append(list, notificationEntity{r.ID, r.Do, r.At.UTC(), s.accountEntity(s.byID(r.By)), s.statusEntity(st)})
 		}
 	}
 	return list

@@ -223,14 +223,26 @@ func (s *Square) context(c caller) (any, *problem) {
 		return nil, p
 	}
 	above := []statusEntity{}
-	for up := s.anyStatus(st.ReplyTo); up != nil; up = s.anyStatus(up.ReplyTo) {
+	for up := s.anyStatus(st.ReplyTo); up != nil && s.sees(c, up); up = s.anyStatus(up.ReplyTo) {
 		above = append([]statusEntity{s.statusEntity(up)}, above...)
 	}
 	below := []statusEntity{}
 	for _, d := range s.descendants(st) {
-		below = append(below, s.statusEntity(d))
+		if s.sees(c, d) {
+			below = append(below, s.statusEntity(d))
+		}
 	}
 	return map[string]any{"ancestors": above, "descendants": below}, nil
+}
+
+// publicly counts what everybody may see.
+func (s *Square) publicly(list []*status) (n int) {
+	for _, st := range list {
+		if s.sees(caller{}, st) {
+			n++
+		}
+	}
+	return n
 }
 
 // descendants are the answers to a status and the answers to those, each after
