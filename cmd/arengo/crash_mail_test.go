@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"mime/quotedprintable"
@@ -106,18 +107,28 @@ func (c *crash) recipients() (rows []recipient) {
 // query reads the database beside the servers.
 func (c *crash) query(do func(*db.Tx) error) {
 	c.t.Helper()
+	c.beside(func(d *db.DB) error { return d.Read(c.t.Context(), do) })
+}
+
+// change writes to the servers' database beside them.
+func (c *crash) change(do func(*db.Tx) error) {
+	c.t.Helper()
+	c.beside(func(d *db.DB) error { return d.InTx(c.t.Context(), do) })
+}
+
+// beside opens the database a second time, beside the servers.
+func (c *crash) beside(do func(*db.DB) error) {
+	c.t.Helper()
 	where := c.database
 	if where == "" {
 		where = filepath.Join(c.data, "arengo.db")
 	}
-	ctx := c.t.Context()
-	d, err := db.Open(ctx, where)
-	if err != nil {
-		c.t.Fatal(err)
+	d, err := db.Open(c.t.Context(), where)
+	if err == nil {
+		err = errors.Join(do(d), d.Close())
 	}
-	defer d.Close()
-	if err := d.Read(ctx, do); err != nil {
-		c.t.Fatal(err)
+	if err != nil {
+		c.t.Error(err)
 	}
 }
 

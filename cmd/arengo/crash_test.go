@@ -101,6 +101,7 @@ func crashRun(t *testing.T, data, database string, nodes int) {
 	c.storm(kills)
 	c.calm()
 	c.judge(ids)
+	c.judgeAnswers()
 }
 
 func freePort(t testing.TB) string {
@@ -392,6 +393,8 @@ func (c *crash) storm(kills int) {
 		c.t.Fatalf("%d messages exist, want %d: an API call was lost or done twice", len(ids), crashMessages)
 	}
 	var publishing sync.WaitGroup
+	publishing.Go(func() { c.ask(time.Duration(kills) * time.Second) })
+	c.answerAll(&publishing)
 	publishing.Go(func() {
 		for _, id := range ids {
 			c.call(http.MethodPost, "/messages/"+id+"/submit", map[string]any{}, nil)
@@ -433,6 +436,14 @@ func (c *crash) calm() {
 				open++
 			}
 		}
+		return open == 0
+	})
+	c.await("all answers to settle", 4*time.Minute, func() bool {
+		<-time.After(time.Second)
+		var open int
+		c.query(func(tx *db.Tx) error {
+			return tx.QueryRow(c.t.Context(), `SELECT count(*) FROM delivery WHERE kind = 'answer' AND state IN ('waiting', 'attempting')`).Scan(&open)
+		})
 		return open == 0
 	})
 	c.await("all letters to settle", 4*time.Minute, func() bool {

@@ -42,6 +42,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/site/policy"
 	"codeberg.org/arengo/arengo/internal/site/websub"
 	"codeberg.org/arengo/arengo/internal/web"
+	"codeberg.org/arengo/arengo/internal/webhook"
 )
 
 // Version of the software, as programs see it.
@@ -66,6 +67,7 @@ type App struct {
 	Hub        *websub.Hub
 	Mentions   *webmention.Service
 	Insight    *insight.Pages
+	Hooks      *webhook.Hooks
 	Mail       mail.Sender
 	Jobs       *jobs.Pool
 	Auth       *auth.Service
@@ -308,7 +310,7 @@ func (a *App) Address(i institution.Institution) string { return site.Origin(a.b
 // an earlier one had in its hands is taken up at once.
 func (a *App) Start(ctx context.Context) error {
 	if a.DB.Engine == db.SQLite {
-		if err := errors.Join(a.Desk.Recover(ctx), a.Newsletter.Recover(ctx)); err != nil {
+		if err := errors.Join(a.Desk.Recover(ctx), a.Newsletter.Recover(ctx), a.Notices.Recover(ctx)); err != nil {
 			return err
 		}
 	}

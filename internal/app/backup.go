@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/blob"
+	"codeberg.org/arengo/arengo/internal/channel/webpush"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -243,6 +244,9 @@ func Restore(ctx context.Context, d *db.DB, store blob.Store, file string, now t
 	}
 	return d.InTx(ctx, func(tx *db.Tx) error {
 		if err := newsletter.Restored(ctx, tx, now); err != nil {
+			return err
+		}
+		if err := webpush.Restored(ctx, tx, now); err != nil {
 			return err
 		}
 		if err := comments.Restored(ctx, tx); err != nil {

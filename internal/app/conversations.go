@@ -28,6 +28,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/site/policy"
 	"codeberg.org/arengo/arengo/internal/site/websub"
 	"codeberg.org/arengo/arengo/internal/web"
+	"codeberg.org/arengo/arengo/internal/webhook"
 )
 
 // openNative makes the channels that need no platform in between. What they hear
@@ -69,7 +70,10 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 	a.Inbox = inbox.New(inbox.Options{
 		DB: a.DB, Channels: a.Channels, Desk: a.Desk, Clock: a.Clock, Log: a.Log, Address: a.Address, Stance: insight.Stance,
 		Opened: func(ctx context.Context, tx *db.Tx, c inbox.Conversation, first inbox.Comment) error {
-			return a.Offices.Route(ctx, tx, c, first)
+			if err := a.Offices.Route(ctx, tx, c, first); err != nil {
+				return err
+			}
+			return a.Hooks.Opened(ctx, tx, c.InstitutionID, c.ID)
 		},
 		Heard: func(ctx context.Context, tx *db.Tx, c inbox.Conversation, word inbox.Comment) error {
 			return a.Offices.Heard(ctx, tx, c, word)
@@ -87,7 +91,10 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 	}
 	a.Comments, err = comments.New(comments.Options{
 		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Box: a.Box, Sender: a.Mail, From: a.from().Addr, Clock: a.Clock, Log: a.Log, Address: a.Address, Hear: a.Inbox.Hear,
-		Fediverse: a.mastodon,
+		Fediverse: a.mastodon, Identity: a.citizens(), Secure: a.base.Scheme == "https",
+		Appeal: func(institutionID, moderationID string) string {
+			return a.Policy.AppealPath(institutionID, moderationID)
+		},
 	}, r)
 	if err != nil {
 		return err
@@ -107,10 +114,29 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 	if err != nil {
 		return err
 	}
+	a.Hooks, err = webhook.New(webhook.Options{
+		DB: a.DB, Kit: a.Web, Box: a.Box, Fetch: a.fetch, Clock: a.Clock, Log: a.Log, Address: a.Address, AllowLoopback: a.Config.Demo,
+	}, r)
+	if err != nil {
+		return err
+	}
 	a.Insight, err = insight.New(insight.Options{DB: a.DB, Kit: a.Web, Clock: a.Clock, Stream: board.Stream}, r)
 	a.Desk.AfterPublish(a.Hub.AfterPublish)
 	a.Desk.AfterPublish(a.Mentions.AfterPublish)
 	return err
+}
+
+// citizens lets who comments be known by the configured identity provider; nil
+// without one.
+func (a *App) citizens() *comments.Identity {
+	if a.Auth.Provider() == "" {
+		return nil
+	}
+	return &comments.Identity{Name: a.Auth.Provider(), Depart: a.Auth.DepartCitizen,
+		Arrived: func(r *http.Request, who string) (subject, name string, err error) {
+			c, err := a.Auth.ReadCitizen(r, who)
+			return c.Subject, c.Name, err
+		}}
 }
 
 // useInbox gives the pool to all that work in the background.
@@ -123,6 +149,7 @@ func (a *App) useInbox() {
 	a.Sources.Use(a.Jobs)
 	a.Offices.Use(a.Jobs)
 	a.Comments.Use(a.Jobs)
+	a.Hooks.Use(a.Jobs)
 }
 
 // mountInbox registers the addresses of conversations, for citizens and staff.
@@ -147,6 +174,7 @@ func (a *App) mountInbox(mux *http.ServeMux) error {
 	a.Hub.Mount(mux)
 	a.Mentions.Mount(mux)
 	a.Insight.Mount(mux)
+	a.Hooks.Mount(mux)
 	return nil
 }
 
@@ -159,6 +187,11 @@ func (a *App) conversationChanged() func(ctx context.Context, tx *db.Tx, institu
 		}
 		if err := a.Offices.Changed(ctx, tx, institutionID, conversationID, what); err != nil {
 			return err
+		}
+		if what == inbox.EventAnswered {
+			if err := a.Hooks.Answered(ctx, tx, institutionID, conversationID); err != nil {
+				return err
+			}
 		}
 		return a.Comments.Changed(ctx, tx, institutionID, conversationID)
 	}

@@ -24,6 +24,16 @@ var needs = map[string]people.Action{
 	"POST /messages/{id}/schedule": people.Publish, "POST /messages/{id}/unschedule": people.Publish, "POST /messages/{id}/publish": people.Publish,
 	"POST /messages/{id}/correct": people.Publish, "POST /messages/{id}/withdraw": people.Publish,
 	"GET /messages/{id}/deliveries": people.See, "GET /deliveries/troubled": people.See,
+	"GET /conversations": people.See, "GET /conversations/{id}": people.See, "POST /conversations/{id}/assign": people.Answer,
+	"POST /conversations/{id}/close": people.Answer, "POST /conversations/{id}/reopen": people.Answer, "POST /conversations/{id}/notes": people.Answer,
+	"GET /conversations/{id}/answers": people.See, "POST /conversations/{id}/answers": people.Answer,
+	"GET /answers/{id}": people.See, "PUT /answers/{id}": people.Answer, "POST /answers/{id}/submit": people.Answer, "POST /answers/{id}/approve": people.Approve,
+	"POST /answers/{id}/send-back": people.Approve, "POST /answers/{id}/send": people.Answer, "POST /answers/{id}/correct": people.Answer, "POST /answers/{id}/withdraw": people.Answer,
+	"POST /comments/{id}/stance": people.Answer, "POST /comments/{id}/release": people.Moderate, "POST /comments/{id}/refuse": people.Moderate,
+	"POST /comments/{id}/hide": people.Moderate, "POST /comments/{id}/unhide": people.Moderate, "POST /comments/{id}/report": people.Moderate,
+	"POST /authors/{id}/block": people.Moderate, "POST /authors/{id}/unblock": people.Moderate,
+	"GET /moderation": people.Moderate, "GET /moderation/{id}": people.Moderate, "POST /moderation/{id}/decide": people.Moderate,
+	"GET /offices": people.See, "GET /policies": people.See, "GET /messages/{id}/consent": people.See,
 	"POST /deliveries/{id}/retry": people.Publish, "POST /deliveries/{id}/give-up": people.Publish, "POST /deliveries/{id}/confirm": people.Publish,
 }
 

@@ -13,6 +13,9 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/webmention"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/inbox"
+	"codeberg.org/arengo/arengo/internal/inbox/office"
+	inboxrest "codeberg.org/arengo/arengo/internal/inbox/rest"
+	"codeberg.org/arengo/arengo/internal/insight"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -89,6 +92,8 @@ func (a *App) mountDomains(mux *http.ServeMux) (err error) {
 	}
 	a.API = api.New(api.Options{DB: a.DB, Web: a.Web, Mux: mux, Authenticate: a.Auth.Authenticate, Allow: a.Auth.AllowToken, BaseURL: a.base, Version: Version})
 	rest.Register(a.API, rest.Options{DB: a.DB, Desk: a.Desk, Channels: a.Channels, Clock: a.Clock, MaxUpload: upload})
+	inboxrest.Register(a.API, inboxrest.Options{DB: a.DB, Inbox: a.Inbox, Clock: a.Clock, Due: office.Due, Rules: a.Policy.Rules})
+	insight.Register(a.API)
 	return a.API.Mount()
 }
 
@@ -137,6 +142,7 @@ var menu = []struct {
 	{"nav.people", "/redazione/persone", "it-user", "", people.Staff},
 	{"nav.institution", "/redazione/ente", "it-settings", "", people.Configure},
 	{"nav.audit", "/redazione/registro", "it-list", "", people.Staff},
+	{"nav.webhooks", "/redazione/webhook", "it-plug", "", people.Staff},
 	{"nav.tokens", "/redazione/token", "it-code-circle", "", people.Staff},
 }
 

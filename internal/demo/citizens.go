@@ -55,23 +55,33 @@ type doing struct {
 	Stance  string `toml:"stance"`
 }
 
-func readCitizens() ([]citizen, error) {
+// feeling is what many feel about a message without a word.
+type feeling struct {
+	Profile string `toml:"profile"`
+	About   string `toml:"about"`
+	Ago     int    `toml:"ago"`
+	Likes   int    `toml:"likes"`
+	Boosts  int    `toml:"boosts"`
+}
+
+func readCitizens() ([]citizen, []feeling, error) {
 	var s struct {
 		Citizens []citizen `toml:"citizen"`
+		Feelings []feeling `toml:"feeling"`
 	}
 	m, err := toml.Decode(citizensText, &s)
 	if err != nil {
-		return nil, fmt.Errorf("the citizens' script: %w", err)
+		return nil, nil, fmt.Errorf("the citizens' script: %w", err)
 	}
 	if unknown := m.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("the citizens' script: unknown %v", unknown)
+		return nil, nil, fmt.Errorf("the citizens' script: unknown %v", unknown)
 	}
-	return s.Citizens, nil
+	return s.Citizens, s.Feelings, nil
 }
 
 // listen plans what citizens say, and what becomes of it.
 func (t *town) listen(now time.Time) error {
-	all, err := readCitizens()
+	all, felt, err := readCitizens()
 	if err != nil {
 		return err
 	}
@@ -93,6 +103,14 @@ func (t *town) listen(now time.Time) error {
 			t.later(at.Add(after), now, func(ctx context.Context) error { return h.do(ctx, d) })
 		}
 	}
+	for _, f := range felt {
+		at, err := entry{Ago: f.Ago, Time: "20:00", Title: f.About}.moment(now, t.cesate.Location())
+		if err != nil {
+			return err
+		}
+		t.later(at, now, func(ctx context.Context) error { return t.feel(ctx, f) })
+	}
+	t.later(now.Add(-26*time.Hour), now, t.request)
 	// Now and then somebody goes through what the square said by itself.
 	for _, days := range []int{90, 62, 41, 20, 7} {
 		t.later(now.Add(-time.Duration(days)*24*time.Hour), now, t.clearUp)
@@ -363,6 +381,25 @@ func (t *town) awaitAnswer(ctx context.Context, id string) error {
 		})
 		return done, err
 	})
+}
+
+// feel lets many neighbours react to a message on the square.
+func (t *town) feel(ctx context.Context, f feeling) error {
+	h := &hearing{town: t, citizen: citizen{From: "who likes", Profile: f.Profile, About: f.About}}
+	m, err := h.message(ctx)
+	if err != nil {
+		return err
+	}
+	id, err := h.copyOf(ctx, m)
+	if err != nil {
+		return err
+	}
+	for n := range f.Likes + f.Boosts {
+		if err := t.square.React(fmt.Sprintf("vicino_%d", n+1), id, n >= f.Likes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // hearAll reads every channel of the town on the square.

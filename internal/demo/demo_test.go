@@ -20,6 +20,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/app"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/testkit"
@@ -82,6 +83,33 @@ func TestTheTown(t *testing.T) {
 	})
 }
 
+// inboxCounts looks at what the citizens said and what became of it.
+func (t *town) inboxCounts(test *testing.T, a *app.App) {
+	ctx := context.Background()
+	err := a.DB.Read(ctx, func(tx *db.Tx) error {
+		c, err := inbox.CountAll(ctx, tx, t.cesate.ID, t.people["comune"], t.clock.now())
+		if err != nil {
+			return err
+		}
+		if c.Public.Waiting < 15 || c.Public.Waiting > 60 || c.Public.Closed < 60 || c.Public.Held != 1 || c.Public.ToApprove != 1 || c.Private.All != 1 {
+			test.Errorf("conversations: %+v", c)
+		}
+		log, err := inbox.ModerationLog(ctx, tx, t.cesate.ID, "", 10)
+		if err != nil || len(log) != 1 || log[0].Rule == "" || log[0].Text == "" {
+			test.Errorf("moderation log: %+v, %v", log, err)
+		}
+		var answers, deadlines int
+		err = tx.QueryRow(ctx, `SELECT (SELECT count(*) FROM delivery WHERE kind = 'answer' AND state = 'out'), (SELECT count(*) FROM conversation WHERE due_at > 0)`).Scan(&answers, &deadlines)
+		if answers < 7 || deadlines < 5 {
+			test.Errorf("%d answers out, %d deadlines", answers, deadlines)
+		}
+		return err
+	})
+	if err != nil {
+		test.Fatal(err)
+	}
+}
+
 // counts looks at the town as it is kept in the database and on the square.
 func (t *town) counts(test *testing.T, a *app.App) {
 	ctx := context.Background()
@@ -122,12 +150,13 @@ func (t *town) counts(test *testing.T, a *app.App) {
 	if states[publishing.Out] < 55 || states[publishing.Scheduled] < 8 || states[publishing.Draft] < 3 || states[publishing.Submitted] != 1 || states[publishing.Withdrawn] != 1 {
 		test.Errorf("messages: %v", states)
 	}
-	if deliveries[publishing.Refused] != 1 || deliveries[publishing.Unconfirmed] != 1 || deliveries[publishing.TakenBack] != 2 || deliveries[publishing.Delivered] < 110 {
+	if deliveries[publishing.Refused] != 1 || deliveries[publishing.Unconfirmed] != 1 || deliveries[publishing.TakenBack] != 4 || deliveries[publishing.Delivered] < 220 {
 		test.Errorf("deliveries: %v", deliveries)
 	}
 	if albums != 1 || corrected != 2 {
 		test.Errorf("%d albums, %d corrected messages", albums, corrected)
 	}
+	t.inboxCounts(test, a)
 	edited := 0
 	for _, v := range voices() {
 		posts := t.square.Posts(v.handle)

@@ -168,6 +168,12 @@ func (t *town) connect(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := t.federate(ctx); err != nil {
+		return err
+	}
+	if err := t.appoint(ctx); err != nil {
+		return err
+	}
 	return t.slots(ctx)
 }
 
