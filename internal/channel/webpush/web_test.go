@@ -2,6 +2,7 @@ package webpush
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -160,6 +161,41 @@ func TestCitizenAsksInTheBrowser(t *testing.T) {
 		p.Screenshot("avvisi")
 		p.Click("[data-push-on]")
 		p.WaitFor(`document.querySelector('[data-push-status]').textContent.includes('non ha il permesso')`)
+	})
+	// A headless browser has no push service: this one is the test's own, as the
+	// browser would name it. The worker is real.
+	t.Run("subscribed, told, unsubscribed", func(t *testing.T) {
+		peer := testkit.Push(t)
+		b := peer.Subscribe(t, w.key())
+		p := c.Open(t, server.URL+"/avvisi?profilo="+w.profiles["biblioteca"].ID)
+		testkit.Eval[bool](p, fmt.Sprintf(`(() => {
+			const made = { endpoint: %q, toJSON: () => ({ endpoint: %q, keys: { p256dh: %q, auth: %q } }), unsubscribe: async () => { window.subscribed = null; return true; } };
+			window.subscribed = null;
+			Notification.requestPermission = async () => 'granted';
+			PushManager.prototype.getSubscription = async () => window.subscribed;
+			PushManager.prototype.subscribe = async (o) => {
+				if (!o.userVisibleOnly || o.applicationServerKey.length !== 65) throw new Error('wrong key');
+				return (window.subscribed = made);
+			};
+			return true;
+		})()`, b.Endpoint, b.Endpoint, b.Keys.P256dh, b.Keys.Auth))
+		p.Click("[data-push-on]")
+		p.WaitFor(`document.querySelector('[data-push-status]').textContent.includes('Fatto')`)
+		if n := w.figures().Subscriptions; n != 1 || !p.Shown("[data-push-off]") {
+			t.Fatalf("%d subscriptions, off shown: %v", n, p.Shown("[data-push-off]"))
+		}
+		if !testkit.Eval[bool](p, `navigator.serviceWorker.ready.then((r) => r.active.scriptURL.endsWith('/sw.js'))`) {
+			t.Error("the worker does not run")
+		}
+		w.publish("comune", w.post("Del Comune"))
+		w.publish("biblioteca", w.post("Della biblioteca"))
+		if got := peer.Received(t, b).Messages; len(got) != 1 || !strings.Contains(got[0], "Della biblioteca") {
+			t.Errorf("told %v", got)
+		}
+		p.Axe()
+		p.Screenshot("avvisi-attivi")
+		p.Click("[data-push-off]")
+		p.WaitFor(`document.querySelector('[data-push-status]').textContent.includes('non arriveranno più')`)
 	})
 	t.Run("without JavaScript", func(t *testing.T) {
 		p := c.Open(t, server.URL+"/avvisi", testkit.NoScript(), testkit.Phone())
