@@ -16,11 +16,12 @@ import (
 )
 
 // BenchmarkInbox takes signed activities of eight servers: replies, likes and
-// follows in turn. Each is proven, written down, told to the inbox and answered.
+// follows in turn. Each is proven, written down, told to the desk's own inbox and answered.
 func BenchmarkInbox(b *testing.B) {
 	for _, e := range []db.Engine{db.SQLite, db.Postgres} {
 		b.Run(string(e), func(b *testing.B) {
 			w := newTownWith(b, testkit.Open(b, testkit.Address(b, e)), activitypub.Limits{PerServer: activitypub.Rate{PerSecond: 1e6, Burst: 1e6}, PerAddress: activitypub.Rate{PerSecond: 1e6, Burst: 1e6}})
+			w.desk()
 			r := w.publish("comune", w.note("Il mercato è sabato."))
 			var people []*person
 			for n := range 8 {

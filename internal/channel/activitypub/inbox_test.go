@@ -327,3 +327,35 @@ func TestOldRecordsAreForgottenAndCopiesAreNot(t *testing.T) {
 	w.send()
 	p.one("Delete")
 }
+
+// TestDeskKeepsTheConversation: the desk's own inbox, with all that a citizen may do.
+func TestDeskKeepsTheConversation(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTownOn(t, d)
+		w.desk()
+		p := newPeer(t, w.clock)
+		anna, bruno := p.person("anna", 0), p.person("bruno", 1)
+		r := w.publish("comune", w.note("Il mercato è sabato."))
+		note := anna.note("A che ora?", r.ID, w.actorID("comune"))
+		anna.does(w, anna.activity("Create", note))
+		bruno.does(w, bruno.activity("Create", bruno.note("Anche a me interessa.", note["id"].(string))))
+		like := bruno.activity("Like", r.ID)
+		bruno.does(w, like)
+		comments := func() int { return w.count(`SELECT count(*) FROM comment WHERE deleted_at = 0`) }
+		if comments() != 2 || w.count(`SELECT count(*) FROM conversation`) != 1 || w.count(`SELECT count(*) FROM reaction`) > 1 {
+			t.Fatalf("%d comments in %d conversations", comments(), w.count(`SELECT count(*) FROM conversation`))
+		}
+		note["content"], note["updated"] = "<p>A che ora comincia?</p>", w.clock.now().Add(time.Minute).Format(time.RFC3339)
+		w.clock.advance(2 * time.Minute)
+		anna.does(w, anna.activity("Update", note))
+		if n := w.count(`SELECT count(*) FROM comment WHERE text = 'A che ora comincia?'`); n != 1 {
+			t.Error("the correction is not kept")
+		}
+		bruno.does(w, bruno.activity("Undo", like))
+		anna.does(w, anna.activity("Delete", map[string]any{"id": note["id"], "type": "Tombstone"}))
+		bruno.does(w, bruno.activity("Delete", bruno.id()))
+		if n := w.count(`SELECT count(*) FROM comment WHERE text <> ''`); n != 0 || w.count(`SELECT count(*) FROM author WHERE handle <> '' AND remote_id = $1`, bruno.id()) != 0 {
+			t.Errorf("%d comments keep their words", n)
+		}
+	})
+}

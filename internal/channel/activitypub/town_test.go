@@ -18,6 +18,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/people"
@@ -59,6 +60,8 @@ type town struct {
 	chans    map[string]channel.Channel     // by slug
 	origin   string
 	handler  http.Handler
+
+	inbox *inbox.Inbox // the desk's own; nil: what is heard is only remembered
 
 	mu   sync.Mutex
 	said []heard
@@ -157,7 +160,17 @@ func (w *town) open(limits activitypub.Limits) {
 	})
 }
 
-func (w *town) hear(_ context.Context, _ *db.Tx, institutionID, channelID string, said []channel.Said) error {
+// desk puts the desk's own inbox behind the server.
+func (w *town) desk() {
+	w.inbox = inbox.New(inbox.Options{DB: w.db, Channels: w.channels, Clock: w.clock.now, Log: slog.New(slog.DiscardHandler),
+		Address: func(institution.Institution) string { return w.origin }}, jobs.NewRegistry(w.db))
+	w.inbox.Use(w.pool)
+}
+
+func (w *town) hear(ctx context.Context, tx *db.Tx, institutionID, channelID string, said []channel.Said) error {
+	if w.inbox != nil {
+		return w.inbox.Hear(ctx, tx, institutionID, channelID, said)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fail != nil {
