@@ -202,7 +202,7 @@ func attr(n *html.Node, name string) string {
 }
 
 // replies are the properties of an h-entry that say what it is to another page.
-var replies = [...]string{"like-of", "repost-of", "in-reply-to", "bookmark-of"} //nolint:gochecknoglobals // a constant that Go cannot write
+func replies() []string { return []string{"like-of", "repost-of", "in-reply-to", "bookmark-of"} }
 
 // entry is the h-entry that is about target, else the page's first one.
 func entry(data *microformats.Data, target string) (first *microformats.Microformat) {
@@ -216,7 +216,7 @@ func entry(data *microformats.Data, target string) (first *microformats.Microfor
 		if first == nil {
 			first = e
 		}
-		for _, name := range replies {
+		for _, name := range replies() {
 			if refers(e, name, target) {
 				return e
 			}
