@@ -168,8 +168,10 @@ func BenchmarkList(b *testing.B) {
 					if queries != 2 && f.Text == "" || queries > 3 {
 						b.Errorf("%d queries", queries)
 					}
-					if p95 > 100*time.Millisecond {
-						b.Errorf("p95 is %s", p95)
+					// A plan that reads everything shows on any machine; a busy one only
+					// stretches the tail.
+					if took[len(took)/2] > 100*time.Millisecond {
+						b.Errorf("the median is %s", took[len(took)/2])
 					}
 				})
 			}
