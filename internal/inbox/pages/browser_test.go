@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,13 @@ func (w *town) fill() (long inbox.Conversation) {
 	w.post("writer", "/redazione/risposte-pronte", "name", "Orari della biblioteca", "text", "Buongiorno {nome}, la biblioteca apre dal martedì al sabato, dalle 9:00 alle 18:30.\n\n{firma}, {profilo}")
 	w.post("writer", "/redazione/risposte-pronte", "name", "Ci informiamo", "text", "Buongiorno {nome}, chiediamo all'{ufficio} e torniamo qui. Intanto: {link}")
 	return long
+}
+
+// tap uses a control from the keyboard: a click aims at a place on the screen, which
+// on a busy machine is still scrolling there.
+func tap(p *testkit.Page, selector, key string) {
+	testkit.Eval[bool](p, "(e => { e.focus(); if (document.activeElement !== e) throw new Error('cannot be focused'); return true })(document.querySelector("+strconv.Quote(selector)+"))")
+	p.Press(key)
 }
 
 func (w *town) give(id string, to inbox.To) {
@@ -168,7 +176,7 @@ func TestOfficerWorksThroughTheListFromTheKeyboard(t *testing.T) {
 	p.Goto(base + list)
 	second := testkit.Eval[string](p, "document.querySelectorAll('[data-row-link]')[1].pathname")
 	p.Press("j")
-	p.Submit(":focus")
+	tap(p, ":focus", kb.Enter)
 	p.Wait("#rispondi")
 	p.Press("j")
 	p.Wait(`form[action="` + second + `/chiudi"]`)
@@ -186,7 +194,7 @@ func TestShortcutsAreExplainedAndCanBeTurnedOff(t *testing.T) {
 	if got := p.Focused(); got == "Quando riapre la piscina comunale?" {
 		t.Error("j moved below the dialog")
 	}
-	p.Click("#keys-on")
+	tap(p, "#keys-on", " ")
 	p.Press(kb.Escape)
 	p.WaitFor("!document.querySelector('#keys').open")
 	p.Goto(base + list)
@@ -194,9 +202,9 @@ func TestShortcutsAreExplainedAndCanBeTurnedOff(t *testing.T) {
 	if testkit.Eval[bool](p, "document.querySelector('#keys').open || document.activeElement.matches('[data-row-link]')") {
 		t.Error("a shortcut works though they are off")
 	}
-	p.Click("[data-keys-open]")
-	p.Click("#keys-on")
-	p.Click("[data-keys-close]")
+	tap(p, "[data-keys-open]", kb.Enter)
+	tap(p, "#keys-on", " ")
+	tap(p, "[data-keys-close]", kb.Enter)
 	p.Press("j")
 	if got := p.Focused(); got != "Quando riapre la piscina comunale?" {
 		t.Errorf("turned on again, j went to %q", got)
@@ -235,7 +243,7 @@ func TestNewConversationsShowWithoutDisturbingWhoWorks(t *testing.T) {
 	}
 	p.Screenshot("inbox-news")
 	p.Axe()
-	p.Click("[data-news-show]")
+	tap(p, "[data-news-show]", kb.Enter)
 	p.WaitFor("document.querySelector('#inbox-rows').textContent.includes('La fontana perde')")
 	if got := p.Text("[data-chosen]"); got != "1 scelta" {
 		t.Errorf("the choice became %q", got)
@@ -262,7 +270,7 @@ func TestTypedAnswerIsNeverTouchedByWhatArrives(t *testing.T) {
 		t.Errorf("the focus went to %q", got)
 	}
 	// A form that is open in the thread keeps the whole thread still.
-	p.Click("#filo .ar-said-acts details summary")
+	tap(p, "#filo .ar-said-acts details summary", kb.Enter)
 	s = w.says("Anna Ferri", "Grazie lo stesso")
 	s.Parent = "word-1"
 	w.hears(w.mastodon, s)
@@ -279,7 +287,7 @@ func TestAnswerIsCountedWhileItIsTypedAndCannedTextsGoToTheCaret(t *testing.T) {
 	p.Choose("#canned", testkit.Eval[string](p, "[...document.querySelector('#canned').options].find(o => o.text === 'Ci informiamo').value"))
 	p.Fill("#f-text", "PS")
 	p.Press(kb.Home)
-	p.Click("[data-canned]")
+	tap(p, "[data-canned]", kb.Enter)
 	if got := p.Value("#f-text"); !strings.HasPrefix(got, "Buongiorno Anna Ferri, chiediamo all'Ufficio scuola") || !strings.HasSuffix(got, "\n\nPS") {
 		t.Errorf("the text is %q", got)
 	}
@@ -289,7 +297,7 @@ func TestAnswerIsCountedWhileItIsTypedAndCannedTextsGoToTheCaret(t *testing.T) {
 	p.Screenshot("inbox-answer-long")
 	p.Axe()
 	p.Fill("#f-text", "Si consegna in segreteria.")
-	p.Submit("#answer-form .ar-actions button.btn-primary")
+	tap(p, "#answer-form .ar-actions button.btn-primary", kb.Enter)
 	p.Wait("#filo .ar-said-ours")
 	if got := w.answers(long.ID); len(got) != 1 || got[0].Text != "Si consegna in segreteria." {
 		t.Errorf("answers %+v", got)
@@ -301,23 +309,23 @@ func TestEverythingWorksWithoutScript(t *testing.T) {
 	w := newTown(t)
 	long := w.fill()
 	p, base := w.open(t, "writer", list, testkit.Phone(), testkit.NoScript())
-	p.Click("#t-" + long.ID)
-	p.Submit("button[name=do][value=close]")
+	tap(p, "#t-"+long.ID, " ")
+	tap(p, "button[name=do][value=close]", kb.Enter)
 	p.Wait("#messages .alert-success")
 	if w.thread(long.ID).State != inbox.Closed {
 		t.Error("not closed")
 	}
 	p.Goto(base + page(long))
 	p.Wait("#answer-form")
-	p.Submit("form[action$='/riapri'] button")
+	tap(p, "form[action$='/riapri'] button", kb.Enter)
 	p.Wait("#messages .alert-success")
 	p.Fill("#f-text", "Si consegna in segreteria.")
-	p.Submit("#answer-form button[value=send].btn-primary")
+	tap(p, "#answer-form button[value=send].btn-primary", kb.Enter)
 	p.Wait("#filo .ar-said-ours")
 	if got := w.answers(long.ID); len(got) != 1 || got[0].State != inbox.AnswerSent {
 		t.Errorf("answers %+v", got)
 	}
-	p.Click("#filo .ar-said-acts details summary")
+	tap(p, "#filo .ar-said-acts details summary", kb.Enter)
 	p.FitsWidth()
 	p.Screenshot("inbox-moderate-phone")
 }

@@ -152,6 +152,9 @@ func (v visit) word(t inbox.Thread, c inbox.Word) *word {
 		w.Stances = v.stances(c.Stance)
 		if c.StanceBy == "rule" {
 			w.StanceBy = v.p.T("inbox.page.stance.guessed")
+			if v.why != nil {
+				w.StanceBy += " (" + v.why(v.p, c.Text, c.Lang) + ")"
+			}
 		}
 	}
 	return w

@@ -48,6 +48,9 @@ type Options struct {
 	// Rules are those of the institution's policy, in its words, from which the one
 	// that was broken is chosen. Nil, or none: the rule is typed.
 	Rules func(ctx context.Context, tx *db.Tx, institutionID string) ([]string, error)
+	// Why puts into words by which rule a comment's stance was guessed. Nil says only
+	// that it was.
+	Why func(p *i18n.Printer, text, lang string) string
 }
 
 // Pages are the inbox's pages. Safe for concurrent use.
@@ -60,12 +63,13 @@ type Pages struct {
 	address func(institution.Institution) string
 	due     func(ctx context.Context, tx *db.Tx, institutionID, officeID string, from time.Time) (time.Time, error)
 	rules   func(ctx context.Context, tx *db.Tx, institutionID string) ([]string, error)
+	why     func(p *i18n.Printer, text, lang string) string
 }
 
 // New registers the templates of the pages with the kit. It fails when one of
 // them is broken.
 func New(o Options) (*Pages, error) {
-	p := &Pages{kit: o.Kit, inbox: o.Inbox, db: o.DB, clock: o.Clock, stream: o.Stream, address: o.Address, due: o.Due, rules: o.Rules}
+	p := &Pages{kit: o.Kit, inbox: o.Inbox, db: o.DB, clock: o.Clock, stream: o.Stream, address: o.Address, due: o.Due, rules: o.Rules, why: o.Why}
 	if p.due == nil {
 		p.due = func(context.Context, *db.Tx, string, string, time.Time) (time.Time, error) { return time.Time{}, nil }
 	}
@@ -123,6 +127,7 @@ type visit struct {
 	loc   *time.Location
 	now   time.Time
 	p     *i18n.Printer
+	why   func(p *i18n.Printer, text, lang string) string
 }
 
 type handler func(w http.ResponseWriter, r *http.Request, v visit) error
@@ -139,7 +144,7 @@ func (p *Pages) signed(h handler) web.Handler {
 		if err != nil {
 			return err
 		}
-		return h(w, r, visit{inst: inst, actor: actor, loc: inst.Location(), now: p.clock(), p: p.kit.Printer(r)})
+		return h(w, r, visit{inst: inst, actor: actor, loc: inst.Location(), now: p.clock(), p: p.kit.Printer(r), why: p.why})
 	}
 }
 
