@@ -155,7 +155,7 @@ func (a *App) useInbox() {
 // mountInbox registers the addresses of conversations, for citizens and staff.
 func (a *App) mountInbox(mux *http.ServeMux) error {
 	pages, err := inboxpages.New(inboxpages.Options{
-		Kit: a.Web, Inbox: a.Inbox, DB: a.DB, Clock: a.Clock, Stream: board.Stream, Address: a.Address, Due: office.Due, Rules: a.Policy.Rules,
+		Kit: a.Web, Inbox: a.Inbox, DB: a.DB, Clock: a.Clock, Stream: board.Stream, Address: a.Address, Due: office.Due, Rules: a.Policy.Rules, Why: insight.Why,
 	})
 	if err != nil {
 		return err

@@ -3,9 +3,11 @@ package insight
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/inbox"
 )
 
@@ -148,4 +150,20 @@ func FuzzJudge(f *testing.F) {
 			t.Errorf("%q: %q", text, v.Stance)
 		}
 	})
+}
+
+func TestRuleIsSaidInWords(t *testing.T) {
+	bundle, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := bundle.For(i18n.Italian, time.UTC)
+	for text, want := range map[string]string{
+		"Non sono d'accordo, che vergogna": "parole riconosciute: «vergogna», «non d accordo»",
+		"👍":                                "emoji", "Dove?": "domanda", "Via Roma": "nessun segnale riconosciuto",
+	} {
+		if got := Why(p, text, "it"); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
 }

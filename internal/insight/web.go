@@ -211,11 +211,12 @@ func (g *picturePage) bar(label string, r Row, most int) bar {
 	return b
 }
 
-// Why puts a verdict into words: which rule, which words.
-func Why(t *i18n.Printer, v Verdict) string {
-	text := t.T("insight.rule." + string(v.Rule))
+// Why puts into words by which rule a text was read, and which words led to it.
+func Why(t *i18n.Printer, text, lang string) string {
+	v := Judge(text, lang)
+	said := t.T("insight.rule." + string(v.Rule))
 	if len(v.Words) > 0 {
-		text += ": «" + strings.Join(v.Words, "», «") + "»"
+		said += ": «" + strings.Join(v.Words, "», «") + "»"
 	}
-	return text
+	return said
 }
