@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // Class says what may be done after an error.
@@ -77,4 +79,20 @@ func AsError(err error) *Error {
 		return e
 	}
 	return &Error{Class: Unknown, Code: CodeTimeout, Err: err}
+}
+
+// Classify gives an error of our own database its class, for a square that we run
+// ourselves. A channel that is gone takes nothing; when the database said that it is
+// busy or full, nothing happened; of anything else the caller says what it may mean.
+func Classify(err error, otherwise Class) *Error {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case fault.Is(err, fault.NotFound):
+		return &Error{Class: Refused, Code: CodeNotFound, Err: err}
+	case fault.Is(err, fault.Unavailable):
+		return &Error{Class: Transient, Code: CodeServer, Err: err}
+	}
+	return &Error{Class: otherwise, Code: CodeServer, Err: err}
 }

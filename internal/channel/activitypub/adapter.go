@@ -11,7 +11,6 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/vocab"
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // Adapter makes a profile's actor a channel. It holds no state.
@@ -62,7 +61,7 @@ func (a *Adapter) Test(ctx context.Context, acc channel.Account) (channel.Health
 		return channel.Health{}, err
 	}
 	if _, err := a.s.signer(me); err != nil {
-		return channel.Health{}, failed(err, channel.Transient)
+		return channel.Health{}, channel.Classify(err, channel.Transient)
 	}
 	return channel.Health{Limits: json.RawMessage(`{}`), Handle: me.handle(), URL: me.id()}, nil
 }
@@ -73,7 +72,7 @@ func (a *Adapter) actor(ctx context.Context, acc channel.Account) (me actor, err
 		return err
 	})
 	if err != nil {
-		return me, failed(err, channel.Transient)
+		return me, channel.Classify(err, channel.Transient)
 	}
 	return me, nil
 }
@@ -125,7 +124,7 @@ func (a *Adapter) Finalize(ctx context.Context, acc channel.Account, p channel.P
 	})
 	if err != nil {
 		// A commit whose answer was lost may have happened.
-		return channel.Remote{}, failed(err, channel.Unknown)
+		return channel.Remote{}, channel.Classify(err, channel.Unknown)
 	}
 	return remote, nil
 }
@@ -213,7 +212,7 @@ func (a *Adapter) Find(ctx context.Context, acc channel.Account, p channel.Post,
 		r = channel.Remote{}
 	}
 	if err != nil {
-		return r, false, failed(err, channel.Transient)
+		return r, false, channel.Classify(err, channel.Transient)
 	}
 	return r, found, nil
 }
@@ -240,7 +239,7 @@ func (a *Adapter) Edit(ctx context.Context, acc channel.Account, p channel.Post,
 		return a.s.update(ctx, tx, me, p, o)
 	})
 	if err != nil {
-		return r, failed(err, channel.Transient)
+		return r, channel.Classify(err, channel.Transient)
 	}
 	return channel.Remote{ID: r.ID, URL: r.URL}, nil
 }
@@ -309,7 +308,7 @@ func (a *Adapter) Withdraw(ctx context.Context, acc channel.Account, r channel.R
 		return a.s.remove(ctx, tx, me, o)
 	})
 	if err != nil {
-		return failed(err, channel.Transient)
+		return channel.Classify(err, channel.Transient)
 	}
 	return nil
 }
@@ -358,7 +357,7 @@ func (a *Adapter) Report(ctx context.Context, acc channel.Account, r channel.Rep
 		return err
 	}
 	if _, err := a.s.remote(ctx, me.place, r.Author.ID); err != nil {
-		return failed(err, channel.Transient)
+		return channel.Classify(err, channel.Transient)
 	}
 	err = a.s.db.InTx(ctx, func(tx *db.Tx) error {
 		var before int
@@ -379,22 +378,7 @@ func (a *Adapter) Report(ctx context.Context, acc channel.Account, r channel.Rep
 		return a.s.wake(ctx, tx, me.ID, id)
 	})
 	if err != nil {
-		return failed(err, channel.Transient)
+		return channel.Classify(err, channel.Transient)
 	}
 	return nil
-}
-
-// failed gives an error of our own database its class. A channel that is gone
-// takes nothing; when the database said that it is busy or full, nothing happened.
-func failed(err error, otherwise channel.Class) *channel.Error {
-	var e *channel.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case fault.Is(err, fault.NotFound):
-		return &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Err: err}
-	case fault.Is(err, fault.Unavailable):
-		return &channel.Error{Class: channel.Transient, Code: channel.CodeServer, Err: err}
-	}
-	return &channel.Error{Class: otherwise, Code: channel.CodeServer, Err: err}
 }

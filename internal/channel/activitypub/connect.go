@@ -39,7 +39,7 @@ func (a *Adapter) ConnectFor(ctx context.Context, w channel.Wish, typed map[stri
 	name := strings.ToLower(strings.TrimPrefix(typed["name"], "@"))
 	key, err := freshKey()
 	if err != nil {
-		return channel.Account{}, failed(err, channel.Transient)
+		return channel.Account{}, channel.Classify(err, channel.Transient)
 	}
 	var p place
 	err = a.s.db.InTx(ctx, func(tx *db.Tx) (err error) {
@@ -71,7 +71,7 @@ func (a *Adapter) ConnectFor(ctx context.Context, w channel.Wish, typed map[stri
 		return claimName(ctx, tx, w, name, a.s.clock(), wrong(codeTaken))
 	})
 	if err != nil {
-		return channel.Account{}, failed(err, channel.Transient)
+		return channel.Account{}, channel.Classify(err, channel.Transient)
 	}
 	secret, err := account{Name: name, Key: key}.marshal()
 	return channel.Account{Server: p.origin, Handle: p.handle(name), URL: p.actor(name), Secret: secret, Limits: json.RawMessage(`{}`)}, err

@@ -3,13 +3,11 @@ package email
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 
 	"codeberg.org/arengo/arengo/count"
 	"codeberg.org/arengo/arengo/internal/channel"
-	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // List is the newsletter that takes messages over; *newsletter.List is one.
@@ -68,7 +66,7 @@ func (*Adapter) Connect(context.Context, map[string]string) (channel.Account, er
 func (a *Adapter) Test(ctx context.Context, acc channel.Account) (channel.Health, error) {
 	profile, address, n, err := a.list.Describe(ctx, acc.ID)
 	if err != nil {
-		return channel.Health{}, failed(err, channel.Transient)
+		return channel.Health{}, channel.Classify(err, channel.Transient)
 	}
 	return channel.Health{Handle: profile + " (" + strconv.Itoa(n) + ")", URL: address + "/newsletter"}, nil
 }
@@ -95,7 +93,7 @@ func (a *Adapter) Finalize(ctx context.Context, acc channel.Account, p channel.P
 	r, err := a.list.HandOver(ctx, acc.ID, p)
 	if err != nil {
 		// A commit whose answer was lost may have happened.
-		return r, failed(err, channel.Unknown)
+		return r, channel.Classify(err, channel.Unknown)
 	}
 	return r, nil
 }
@@ -104,7 +102,7 @@ func (a *Adapter) Finalize(ctx context.Context, acc channel.Account, p channel.P
 func (a *Adapter) Find(ctx context.Context, acc channel.Account, p channel.Post, _ channel.Progress) (channel.Remote, bool, error) {
 	r, found, err := a.list.Lookup(ctx, acc.ID, p.Key)
 	if err != nil {
-		return r, false, failed(err, channel.Transient)
+		return r, false, channel.Classify(err, channel.Transient)
 	}
 	return r, found, nil
 }
@@ -117,23 +115,7 @@ func (*Adapter) Edit(context.Context, channel.Account, channel.Post, channel.Rem
 // Withdraw stops the letters that still wait; those that were sent stay sent.
 func (a *Adapter) Withdraw(ctx context.Context, acc channel.Account, r channel.Remote) error {
 	if err := a.list.Cancel(ctx, acc.ID, r.ID); err != nil {
-		return failed(err, channel.Transient)
+		return channel.Classify(err, channel.Transient)
 	}
 	return nil
-}
-
-// failed gives an error of our own database its class. A channel that is gone
-// takes nothing; when the database said that it is busy or full, nothing
-// happened.
-func failed(err error, otherwise channel.Class) *channel.Error {
-	var e *channel.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case fault.Is(err, fault.NotFound):
-		return &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Err: err}
-	case fault.Is(err, fault.Unavailable):
-		return &channel.Error{Class: channel.Transient, Code: channel.CodeServer, Err: err}
-	}
-	return &channel.Error{Class: otherwise, Code: channel.CodeServer, Err: err}
 }

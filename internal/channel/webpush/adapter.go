@@ -3,12 +3,10 @@ package webpush
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"codeberg.org/arengo/arengo/count"
 	"codeberg.org/arengo/arengo/internal/channel"
-	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // Adapter makes the browsers a channel. It holds no state.
@@ -52,7 +50,7 @@ const handle = "Web Push"
 func (a *Adapter) Test(ctx context.Context, acc channel.Account) (channel.Health, error) {
 	address, err := a.notices.Describe(ctx, acc.ID)
 	if err != nil {
-		return channel.Health{}, failed(err, channel.Transient)
+		return channel.Health{}, channel.Classify(err, channel.Transient)
 	}
 	return channel.Health{Handle: handle, URL: address}, nil
 }
@@ -78,7 +76,7 @@ func (a *Adapter) Finalize(ctx context.Context, acc channel.Account, p channel.P
 	r, err := a.notices.HandOver(ctx, acc.ID, p)
 	if err != nil {
 		// A commit whose answer was lost may have happened.
-		return r, failed(err, channel.Unknown)
+		return r, channel.Classify(err, channel.Unknown)
 	}
 	return r, nil
 }
@@ -87,7 +85,7 @@ func (a *Adapter) Finalize(ctx context.Context, acc channel.Account, p channel.P
 func (a *Adapter) Find(ctx context.Context, acc channel.Account, p channel.Post, _ channel.Progress) (channel.Remote, bool, error) {
 	r, found, err := a.notices.Lookup(ctx, acc.ID, p.Key)
 	if err != nil {
-		return r, false, failed(err, channel.Transient)
+		return r, false, channel.Classify(err, channel.Transient)
 	}
 	return r, found, nil
 }
@@ -100,23 +98,7 @@ func (*Adapter) Edit(context.Context, channel.Account, channel.Post, channel.Rem
 // Withdraw stops the notices that still wait; those that were sent stay sent.
 func (a *Adapter) Withdraw(ctx context.Context, acc channel.Account, r channel.Remote) error {
 	if err := a.notices.Cancel(ctx, acc.ID, r.ID); err != nil {
-		return failed(err, channel.Transient)
+		return channel.Classify(err, channel.Transient)
 	}
 	return nil
-}
-
-// failed gives an error of our own database its class. A channel that is gone
-// takes nothing; when the database said that it is busy or full, nothing
-// happened.
-func failed(err error, otherwise channel.Class) *channel.Error {
-	var e *channel.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case fault.Is(err, fault.NotFound):
-		return &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Err: err}
-	case fault.Is(err, fault.Unavailable):
-		return &channel.Error{Class: channel.Transient, Code: channel.CodeServer, Err: err}
-	}
-	return &channel.Error{Class: otherwise, Code: channel.CodeServer, Err: err}
 }

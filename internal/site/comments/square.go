@@ -66,7 +66,7 @@ func (s *Square) ConnectFor(ctx context.Context, w channel.Wish, _ map[string]st
 		return err
 	})
 	if err != nil {
-		return a, failed(err, channel.Transient)
+		return a, channel.Classify(err, channel.Transient)
 	}
 	return a, nil
 }
@@ -79,7 +79,7 @@ func (c *Comments) account(i institution.Institution, p institution.Profile) cha
 // Test proves that the database of the comments answers.
 func (s *Square) Test(ctx context.Context, a channel.Account) (channel.Health, error) {
 	if err := s.c.o.DB.Ping(ctx); err != nil {
-		return channel.Health{}, failed(err, channel.Transient)
+		return channel.Health{}, channel.Classify(err, channel.Transient)
 	}
 	return channel.Health{Handle: a.Handle, URL: a.URL}, nil
 }
@@ -167,7 +167,7 @@ func (s *Square) Finalize(ctx context.Context, a channel.Account, p channel.Post
 	})
 	if err != nil {
 		// A commit whose answer was lost may have happened.
-		return channel.Remote{}, failed(err, channel.Unknown)
+		return channel.Remote{}, channel.Classify(err, channel.Unknown)
 	}
 	return r, nil
 }
@@ -188,7 +188,7 @@ func (s *Square) Find(ctx context.Context, a channel.Account, p channel.Post, _ 
 		return err
 	})
 	if err != nil {
-		return channel.Remote{}, false, failed(err, channel.Transient)
+		return channel.Remote{}, false, channel.Classify(err, channel.Transient)
 	}
 	return r, found, nil
 }
@@ -228,22 +228,7 @@ func (s *Square) change(ctx context.Context, a channel.Account, r channel.Remote
 		return refresh(ctx, tx, institutionID)
 	})
 	if err != nil {
-		return failed(err, channel.Transient)
+		return channel.Classify(err, channel.Transient)
 	}
 	return nil
-}
-
-// failed gives an error of our own database its class. When the database said that
-// it is busy or full, nothing happened.
-func failed(err error, otherwise channel.Class) *channel.Error {
-	var e *channel.Error
-	switch {
-	case errors.As(err, &e):
-		return e
-	case fault.Is(err, fault.NotFound):
-		return &channel.Error{Class: channel.Refused, Code: channel.CodeNotFound, Err: err}
-	case fault.Is(err, fault.Unavailable):
-		return &channel.Error{Class: channel.Transient, Code: channel.CodeServer, Err: err}
-	}
-	return &channel.Error{Class: otherwise, Code: channel.CodeServer, Err: err}
 }
