@@ -89,6 +89,11 @@ CREATE INDEX comment_parent ON comment (institution_id, channel_id, parent_id) W
 ;;
 CREATE INDEX comment_held ON comment (institution_id, conversation_id) WHERE held
 ;;
+-- A search looks up whether a conversation has a word: the index alone answers.
+DROP INDEX conversation_stem_of
+;;
+CREATE INDEX conversation_stem_of ON conversation_stem (institution_id, conversation_id, stem)
+;;
 CREATE INDEX reaction_comment ON reaction (institution_id, comment_id) WHERE comment_id <> ''
 ;;
 CREATE INDEX reaction_at ON reaction (institution_id, at)
