@@ -55,12 +55,10 @@ type search struct {
 // the page is full.
 const rareWord = 2000
 
-// from is the tables and the condition that select the conversations c of a
-// filter. What a partial index covers is written as the index has it. Where a small
-// set restricts the filter, it comes first: SQLite reads the tables of a CROSS JOIN
-// in the order in which they are written.
-func (f Filter) from(q *query, words []search, now time.Time) string {
-	all, sets := []string{"c.institution_id = $1"}, []string(nil)
+// conditions are what a filter demands of the conversation's own row. What a
+// partial index covers is written as the index has it.
+func (f Filter) conditions(q *query, now time.Time) []string {
+	all := []string{"c.institution_id = $1"}
 	add := func(condition string) { all = append(all, condition) }
 	switch {
 	case f.Waiting || f.Overdue || f.Sort == Deadline:
@@ -103,6 +101,15 @@ func (f Filter) from(q *query, words []search, now time.Time) string {
 			add("c." + is.column + " = " + q.arg(is.value))
 		}
 	}
+	return all
+}
+
+// from is the tables and the condition that select the conversations c of a
+// filter. Where a small set restricts it, the set comes first: SQLite reads the
+// tables of a CROSS JOIN in the order in which they are written.
+func (f Filter) from(q *query, words []search, now time.Time) string {
+	all, sets := f.conditions(q, now), []string(nil)
+	add := func(condition string) { all = append(all, condition) }
 	if f.Held {
 		sets = append(sets, `SELECT DISTINCT conversation_id FROM comment WHERE institution_id = $1 AND held`)
 	}
