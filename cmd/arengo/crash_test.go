@@ -100,8 +100,8 @@ func crashRun(t *testing.T, data, database string, nodes int) {
 	ids := c.write()
 	c.storm(kills)
 	c.calm()
-	c.judge(ids)
 	c.judgeAnswers()
+	c.judge(ids)
 }
 
 func freePort(t testing.TB) string {

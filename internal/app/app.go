@@ -19,6 +19,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/activitypub"
 	"codeberg.org/arengo/arengo/internal/channel/bluesky"
 	"codeberg.org/arengo/arengo/internal/channel/email"
+	"codeberg.org/arengo/arengo/internal/channel/mailbox"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon"
 	"codeberg.org/arengo/arengo/internal/channel/telegram"
 	"codeberg.org/arengo/arengo/internal/channel/webmention"
@@ -213,17 +214,21 @@ func OpenBlobs(c config.Config) (blob.Store, error) {
 		AccessKey: c.S3.AccessKey, SecretKey: c.S3.SecretKey, Plain: c.S3.Plain, PathStyle: c.S3.PathStyle})
 }
 
+// reachable says what our requests may reach: nothing private, unless allowed.
+func reachable(c config.Config) (fetch.Options, error) {
+	private, err := prefixes(c.AllowPrivate)
+	return fetch.Options{AllowPrivate: private, AllowLoopback: c.Demo, UserAgent: "Arengo/" + Version}, err
+}
+
 // outgoing is the client for platforms. Its time-out is for uploads; each
 // irreversible call has a shorter one of its own.
 func outgoing(c config.Config) (*fetch.Client, error) {
-	private, err := prefixes(c.AllowPrivate)
+	o, err := reachable(c)
 	if err != nil {
 		return nil, err
 	}
-	return fetch.New(fetch.Options{
-		AllowPrivate: private, AllowLoopback: c.Demo, UserAgent: "Arengo/" + Version, Timeout: 10 * time.Minute,
-		PerHost: fetch.Pace{Concurrent: 64},
-	}), nil
+	o.Timeout, o.PerHost = 10*time.Minute, fetch.Pace{Concurrent: 64}
+	return fetch.New(o), nil
 }
 
 func prefixes(texts []string) (out []netip.Prefix, err error) {
@@ -255,9 +260,14 @@ func (a *App) openWork(ctx context.Context) error {
 		return err
 	}
 	a.mastodon = mastodon.New(a.fetch)
+	reach, err := reachable(c)
+	if err != nil {
+		return err
+	}
 	a.Channels = channel.NewSwitchboard(a.DB, a.Box, a.Clock,
 		a.Fediverse.Adapter(), a.mastodon, bluesky.New(a.fetch, bluesky.Options{Directory: c.PLCDirectory}), telegram.New(a.fetch),
-		email.New(a.Newsletter), webpush.NewAdapter(a.Notices), a.onSite, webmention.Adapter{})
+		email.New(a.Newsletter), webpush.NewAdapter(a.Notices), a.onSite, webmention.Adapter{},
+		mailbox.New(mailbox.Options{Mail: a.Mail, Reach: reach, Clock: a.Clock, Note: mailbox.Notes(a.bundle, i18n.Italian)}))
 	a.Desk = publishing.NewDesk(publishing.Options{
 		DB: a.DB, Channels: a.Channels, Blobs: a.Blobs, Pictures: blob.NewProcessor(0), Clock: a.Clock, Log: a.Log,
 		Address: a.Address, Lease: c.Lease, MaxUpload: int64(c.MaxUploadMB) << 20,

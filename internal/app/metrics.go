@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/inbox/listen"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/publishing"
 )
@@ -22,6 +23,9 @@ type ledger struct {
 	tick       *prometheus.Desc
 	channels   *prometheus.Desc
 	frozen     *prometheus.Desc
+	success    *prometheus.Desc
+	lag        *prometheus.Desc
+	waiting    *prometheus.Desc
 }
 
 func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
@@ -32,6 +36,9 @@ func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
 		late:       prometheus.NewDesc("arengo_deliveries_late", "Deliveries that should have been out ten minutes ago.", nil, nil),
 		tick:       prometheus.NewDesc("arengo_scheduler_tick_seconds", "When scheduled work was last done, Unix time.", nil, nil),
 		channels:   prometheus.NewDesc("arengo_channels", "Channels by state of the connection.", []string{"platform", "state"}, nil),
+		success:    prometheus.NewDesc("arengo_source_success_seconds", "When a source was last read to its end, Unix time.", []string{"platform", "channel"}, nil),
+		lag:        prometheus.NewDesc("arengo_source_lag_seconds", "How old our knowledge of a source is.", []string{"platform", "channel"}, nil),
+		waiting:    prometheus.NewDesc("arengo_conversations_waiting", "Open conversations that wait for a word of ours.", []string{"platform"}, nil),
 		frozen:     prometheus.NewDesc("arengo_frozen_institutions", "Institutions whose schedule is frozen.", nil, nil),
 	})
 	return r
@@ -39,7 +46,7 @@ func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
 
 // Describe tells Prometheus what there is.
 func (l *ledger) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen} {
+	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen, l.success, l.lag, l.waiting} {
 		c <- d
 	}
 }
@@ -84,6 +91,19 @@ func (l *ledger) Collect(c chan<- prometheus.Metric) {
 		}
 		for _, r := range read(0, `SELECT count(*) FROM freeze_period WHERE lifted_at = 0`) {
 			gauge(l.frozen, float64(r.n))
+		}
+		for _, r := range read(1, `SELECT platform, count(*) FROM conversation WHERE state = 'open' AND waiting GROUP BY platform`) {
+			gauge(l.waiting, float64(r.n), r.labels...)
+		}
+		sources, err := listen.Lag(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, s := range sources {
+			gauge(l.lag, s.Lag(l.clock()).Seconds(), string(s.Platform), s.ChannelID)
+			if !s.Success.IsZero() {
+				gauge(l.success, float64(s.Success.UnixMilli())/1000, string(s.Platform), s.ChannelID)
+			}
 		}
 		return nil
 	})

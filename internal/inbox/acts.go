@@ -185,8 +185,9 @@ func (in *Inbox) Note(ctx context.Context, institutionID, id, text string) (n No
 	return n, err
 }
 
-// NoteTx keeps a note that no signed-in person wrote: the information an office
-// gave through a link. n says the conversation, the office, who signed, the text.
+// NoteTx keeps a note in the caller's transaction, without asking who may: the
+// information that an office gave through a link, or what a program wrote for
+// somebody. n says the conversation, the office or the person, who signed, the text.
 // Faults: Invalid, NotFound.
 func (in *Inbox) NoteTx(ctx context.Context, tx *db.Tx, institutionID string, n Note, now time.Time) (Note, error) {
 	c, err := lock(ctx, tx, institutionID, n.ConversationID)

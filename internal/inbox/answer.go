@@ -201,7 +201,20 @@ func (s *sending) put(ctx context.Context, action string) error {
 	if err := audit.Record(ctx, s.tx, s.InstitutionID, action, s.ID, map[string]any{"rev": s.Rev, "hash": s.Hash}, s.now); err != nil {
 		return err
 	}
+	if do, ok := ctx.Value(alongKey{}).(func(context.Context, *db.Tx, Answer) error); ok {
+		if err := do(ctx, s.tx, s.Answer); err != nil {
+			return err
+		}
+	}
 	return s.tx.Notify(ctx, Topic, s.InstitutionID)
+}
+
+type alongKey struct{}
+
+// Along returns a context under which do runs in the transaction of each change of
+// an answer, after it: both happen, or neither.
+func Along(ctx context.Context, do func(context.Context, *db.Tx, Answer) error) context.Context {
+	return context.WithValue(ctx, alongKey{}, do)
 }
 
 // save puts what was typed into the answer.

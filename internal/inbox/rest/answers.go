@@ -55,9 +55,9 @@ type step[In any] struct {
 
 func walk[In any](k *api.Kit, s step[In]) {
 	api.Register(k, api.Route[In, answer]{
-		Method: http.MethodPost, Path: "/answers/{id}/" + s.path, Tag: "answers", Action: s.action, Summary: s.summary, Description: s.description,
+		Method: http.MethodPost, Path: "/answers/{id}/" + s.path, Tag: "answers", Action: s.action, Summary: s.summary, Description: s.description, Keeps: true,
 		Do: func(ctx context.Context, in In) (answer, error) {
-			a, err := s.do(ctx, here(ctx), in)
+			a, err := s.do(keeping(ctx), here(ctx), in)
 			return answerOf(a), err
 		},
 	})
@@ -78,9 +78,9 @@ func (r routes) answers(k *api.Kit) {
 		},
 	})
 	api.Register(k, api.Route[newAnswer, answer]{
-		Method: http.MethodPost, Path: "/conversations/{id}/answers", Tag: "answers", Action: people.Answer, Status: http.StatusCreated, Summary: "Draft an answer",
+		Method: http.MethodPost, Path: "/conversations/{id}/answers", Tag: "answers", Action: people.Answer, Status: http.StatusCreated, Summary: "Draft an answer", Keeps: true,
 		Do: func(ctx context.Context, in newAnswer) (answer, error) {
-			a, err := r.Inbox.Draft(ctx, here(ctx), inbox.AnswerDraft{ConversationID: in.ID, CommentID: in.CommentID, Text: in.Text, Lang: in.Lang, Private: in.Private})
+			a, err := r.Inbox.Draft(keeping(ctx), here(ctx), inbox.AnswerDraft{ConversationID: in.ID, CommentID: in.CommentID, Text: in.Text, Lang: in.Lang, Private: in.Private})
 			return answerOf(a), err
 		},
 	})
@@ -92,9 +92,9 @@ func (r routes) answers(k *api.Kit) {
 		},
 	})
 	api.Register(k, api.Route[editAnswer, answer]{
-		Method: http.MethodPut, Path: "/answers/{id}", Tag: "answers", Action: people.Answer, Summary: "Edit an answer", Description: "An edit takes back a submission.",
+		Method: http.MethodPut, Path: "/answers/{id}", Tag: "answers", Action: people.Answer, Summary: "Edit an answer", Description: "An edit takes back a submission.", Keeps: true,
 		Do: func(ctx context.Context, in editAnswer) (answer, error) {
-			a, err := r.Inbox.Draft(ctx, here(ctx), inbox.AnswerDraft{ID: in.ID, Text: in.Text, Lang: in.Lang, Private: in.Private, Rev: in.Rev})
+			a, err := r.Inbox.Draft(keeping(ctx), here(ctx), inbox.AnswerDraft{ID: in.ID, Text: in.Text, Lang: in.Lang, Private: in.Private, Rev: in.Rev})
 			return answerOf(a), err
 		},
 	})

@@ -45,6 +45,12 @@ func here(ctx context.Context) string {
 	return a.InstitutionID
 }
 
+// keeping makes what the caller is told part of the change itself: a request that
+// is repeated because its answer was lost finds it, and does nothing again.
+func keeping(ctx context.Context) context.Context {
+	return inbox.Along(ctx, func(ctx context.Context, tx *db.Tx, a inbox.Answer) error { return api.Keep(ctx, tx, answerOf(a)) })
+}
+
 type byID struct {
 	ID string `json:"-" path:"id"`
 }
@@ -170,8 +176,12 @@ func (r routes) acts(k *api.Kit) {
 	api.Register(k, api.Route[writing, note]{
 		Method: http.MethodPost, Path: "/conversations/{id}/notes", Tag: "conversations", Action: people.Answer, Status: http.StatusCreated,
 		Summary: "Write a note", Description: "Among ourselves: citizens never see it.",
-		Do: func(ctx context.Context, in writing) (note, error) {
-			n, err := r.Inbox.Note(ctx, here(ctx), in.ID, in.Text)
+		Tx: func(ctx context.Context, tx *db.Tx, in writing) (note, error) {
+			a, err := people.Here(ctx, people.Answer)
+			if err != nil {
+				return note{}, err
+			}
+			n, err := r.Inbox.NoteTx(ctx, tx, a.InstitutionID, inbox.Note{ConversationID: in.ID, PersonID: a.PersonID, Signed: a.Name, Text: in.Text}, r.Clock())
 			return noteOf(n), err
 		},
 	})
