@@ -78,6 +78,7 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 		Heard: func(ctx context.Context, tx *db.Tx, c inbox.Conversation, word inbox.Comment) error {
 			return a.Offices.Heard(ctx, tx, c, word)
 		},
+		Appeal:  a.whereToAppeal,
 		Changed: a.conversationChanged(),
 	}, r)
 	a.Desk.Carries(inbox.AnAnswer, a.Inbox)
@@ -195,6 +196,16 @@ func (a *App) conversationChanged() func(ctx context.Context, tx *db.Tx, institu
 		}
 		return a.Comments.Changed(ctx, tx, institutionID, conversationID)
 	}
+}
+
+// whereToAppeal tells the author of moderated words where to ask for another
+// judgement.
+func (a *App) whereToAppeal(ctx context.Context, tx *db.Tx, institutionID, moderationID string) (string, error) {
+	i, err := institution.ByID(ctx, tx, institutionID)
+	if err != nil {
+		return "", err
+	}
+	return a.bundle.For(i.Locale, i.Location()).T("inbox.appeal.where", a.Address(i)+a.Policy.AppealPath(i.ID, moderationID)), nil
 }
 
 // tellMentioned writes to a colleague who was named in a note.

@@ -34,6 +34,7 @@ type Capabilities struct {
 	ReadBack bool // Find can prove presence and absence
 	Final    bool // what went out can be changed by nobody, as a letter
 	Answers  bool // Finalize takes a post with To, where it was asked
+	Whispers bool // an answer to public words may be for their author only
 	NoPosts  bool // takes answers only: no message goes there by itself
 	ShowsURL bool // the link must stand in the text (else a card or facet carries it)
 

@@ -102,7 +102,8 @@ func (s *Switchboard) keep(ctx context.Context, w Wish, adapter Adapter, a Accou
 			if c, err = ByID(ctx, tx, w.InstitutionID, w.ChannelID); err != nil {
 				return err
 			}
-			if c.Handle != "" && !strings.EqualFold(c.Handle, a.Handle) {
+			// Where nothing is typed there is no other account to take for this one.
+			if len(adapter.ConnectFields()) > 0 && c.Handle != "" && !strings.EqualFold(c.Handle, a.Handle) {
 				return fault.InvalidField("account", "channel.connect.other", c.Handle, a.Handle)
 			}
 			action = "channel.reconnect"

@@ -34,6 +34,15 @@ func NewSwitchboard(d *db.DB, box *secret.Box, clock func() time.Time, adapters 
 // Platforms lists the platforms that can be connected.
 func (s *Switchboard) Platforms() []Platform { return s.order }
 
+// Connectable lists the platforms that a person connects. What only carries answers
+// and asks for nothing comes to be when it is first needed (Ensure).
+func (s *Switchboard) Connectable() []Platform {
+	return slices.DeleteFunc(slices.Clone(s.order), func(p Platform) bool {
+		a := s.adapters[p]
+		return len(a.ConnectFields()) == 0 && a.Capabilities(Account{}).NoPosts
+	})
+}
+
 // Adapter returns the adapter of a platform, or nil.
 func (s *Switchboard) Adapter(p Platform) Adapter { return s.adapters[p] }
 

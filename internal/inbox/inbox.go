@@ -39,6 +39,7 @@ type Inbox struct {
 	stance   func(text, lang, subjectKind string) Stance
 	opened   func(ctx context.Context, tx *db.Tx, c Conversation, first Comment) error
 	heard    func(ctx context.Context, tx *db.Tx, c Conversation, word Comment) error
+	appeal   func(ctx context.Context, tx *db.Tx, institutionID, moderationID string) (string, error)
 	changed  func(ctx context.Context, tx *db.Tx, institutionID, conversationID, what string) error
 }
 
@@ -61,6 +62,9 @@ type Options struct {
 	// wanted in a conversation that had been answered or closed, c.DueAt is zero:
 	// the old deadline was that of the old question.
 	Heard func(ctx context.Context, tx *db.Tx, c Conversation, word Comment) error
+	// Appeal is the sentence that tells somebody who is warned where to ask for
+	// another judgement.
+	Appeal func(ctx context.Context, tx *db.Tx, institutionID, moderationID string) (string, error)
 	// Changed is told of each act, by the word its Event has.
 	Changed func(ctx context.Context, tx *db.Tx, institutionID, conversationID, what string) error
 }
@@ -68,7 +72,7 @@ type Options struct {
 // New returns an inbox and registers its background work.
 func New(o Options, r *jobs.Registry) *Inbox {
 	in := &Inbox{db: o.DB, channels: o.Channels, ledger: o.Desk, clock: o.Clock, log: o.Log, address: o.Address,
-		stance: o.Stance, opened: o.Opened, heard: o.Heard, changed: o.Changed}
+		stance: o.Stance, opened: o.Opened, heard: o.Heard, appeal: o.Appeal, changed: o.Changed}
 	if in.stance == nil {
 		in.stance = func(string, string, string) Stance { return "" }
 	}

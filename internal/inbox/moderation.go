@@ -166,10 +166,24 @@ func (in *Inbox) Hide(ctx context.Context, institutionID, commentID, rule, reaso
 	})
 }
 
-// warn answers the comment with a warning. It goes out, or waits for approval, as
-// any answer does.
+// warn answers the comment with a warning, for its author's eyes where the channel
+// can, and says where to ask for another judgement. It goes out, or waits for
+// approval, as any answer does.
 func (m *moderating) warn(ctx context.Context, l *Moderation, text string) error {
-	s, err := m.begin(ctx, m.tx, l.InstitutionID, AnswerDraft{ConversationID: l.ConversationID, CommentID: l.CommentID, Text: text}, m.actor, m.now)
+	whole := text
+	if m.appeal != nil {
+		where, err := m.appeal(ctx, m.tx, l.InstitutionID, l.ID)
+		if err != nil {
+			return err
+		}
+		whole += "\n\n" + where
+	}
+	c, err := channel.ByID(ctx, m.tx, l.InstitutionID, m.word.ChannelID)
+	if err != nil {
+		return err
+	}
+	s, err := m.begin(ctx, m.tx, l.InstitutionID, AnswerDraft{ConversationID: l.ConversationID, CommentID: l.CommentID, Text: whole,
+		Private: m.channels.Capabilities(c).Whispers}, m.actor, m.now)
 	if fault.Is(err, fault.Conflict) {
 		return fault.InvalidField("warning", fault.Of(err).Text.Key)
 	}

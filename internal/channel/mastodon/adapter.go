@@ -82,7 +82,7 @@ func (*Adapter) Capabilities(account channel.Account) channel.Capabilities {
 		Text: count.Mastodon(l.URL), MaxText: l.MaxText, MaxAlt: l.MaxAlt,
 		Images: l.MaxMedia, ImageBytes: l.ImageBytes, ImageSide: 3840,
 		VideoBytes: l.VideoBytes,
-		Edit:       true, Withdraw: true, ReadBack: true, ShowsURL: true, Answers: true,
+		Edit:       true, Withdraw: true, ReadBack: true, ShowsURL: true, Answers: true, Whispers: true,
 		// 30 uploads in 30 minutes, and 300 requests in 5 minutes of which a post with
 		// its pictures may need several (config/initializers/rack_attack.rb).
 		Pace: channel.Pace{

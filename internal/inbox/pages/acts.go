@@ -123,6 +123,21 @@ func (p *Pages) commentHere(r *http.Request, v visit) (c inbox.Comment, err erro
 	})
 }
 
+// answersPath leads to an answer by its own name, from the delivery board.
+const answersPath = "/redazione/risposte"
+
+func (p *Pages) toAnswer(w http.ResponseWriter, r *http.Request, v visit) error {
+	var a inbox.Answer
+	err := p.db.Read(r.Context(), func(tx *db.Tx) (err error) {
+		a, err = inbox.AnswerByID(r.Context(), tx, v.inst.ID, r.PathValue("answer"))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return web.Redirect(w, r, conversationPath(a.ConversationID)+"#e-"+a.ID)
+}
+
 // answerHere is the answer of the path, if it belongs to the conversation of the
 // path. Fault: NotFound.
 func (p *Pages) answerHere(r *http.Request, v visit) (a inbox.Answer, err error) {

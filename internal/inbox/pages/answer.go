@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/inbox"
@@ -181,7 +180,7 @@ func (f *answerForm) targets(v visit, t inbox.Thread) {
 	}
 	f.MustPrivate = private
 	f.Private = f.Private || private
-	f.MayBePrivate = !private && (t.Platform == channel.Mastodon || t.Platform == channel.ActivityPub)
+	f.MayBePrivate = !private && t.Caps.Whispers
 }
 
 // values are what the placeholders of a canned answer stand for here.

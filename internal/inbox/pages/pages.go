@@ -109,6 +109,7 @@ func (p *Pages) Mount(mux *http.ServeMux) {
 		"GET " + one + "/autore/dati":                  p.export,
 		"GET " + one + "/autore/cancella":              p.askForget,
 		"POST " + one + "/autore/cancella":             p.forget,
+		"GET " + answersPath + "/{answer}":             p.toAnswer,
 		"GET " + cannedPath:                            p.listCanned,
 		"POST " + cannedPath:                           p.addCanned,
 		"GET " + cannedPath + "/{id}":                  p.showCanned,

@@ -51,6 +51,7 @@ func TestEveryRouteAnswersEachRoleAsItShould(t *testing.T) {
 		{Route: "POST " + one + "/anteprima", Path: talk + "/anteprima", Form: form("text", "Bozza"), Want: answers(see)},
 		{Route: "POST " + one + "/risposte/{answer}/approva", Path: list + "/{library}/risposte/{submitted}/approva", Form: form("hash", "{hash}"), Want: approves(gone)},
 		{Route: "POST " + one + "/risposte/{answer}/rimanda", Path: list + "/{library}/risposte/{submitted}/rimanda", Form: form("why", "Manca l'ora"), Want: approves(gone)},
+		{Route: "GET /redazione/risposte/{answer}", Path: "/redazione/risposte/{submitted}", Want: only(gone, "reader", "writer", "approver", "duty", "administrator")},
 		{Route: "GET " + one + "/risposte/{answer}/ritira", Path: list + "/{library}/risposte/{submitted}/ritira", Want: answers(see)},
 		{Route: "POST " + one + "/risposte/{answer}/ritira", Path: list + "/{library}/risposte/{submitted}/ritira", Want: answers(gone)},
 		{Route: "POST " + one + "/commenti/{comment}/segnale", Path: talk + "/commenti/{word}/segnale", Form: form("stance", "agree"), Want: answers(gone)},

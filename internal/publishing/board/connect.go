@@ -113,7 +113,7 @@ func (b *Board) showConnect(w http.ResponseWriter, r *http.Request, v visit, for
 			page.Profile = p.Name
 		}
 	}
-	for _, p := range b.Channels.Platforms() {
+	for _, p := range b.Channels.Connectable() {
 		page.Platforms = append(page.Platforms, layout.Option{Value: string(p), Label: wording.PlatformOf(v.p, p).Name})
 	}
 	platform := channel.Platform(form.String("piattaforma"))
