@@ -21,8 +21,6 @@ missing() {
 	smtp) ! /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
 	xml) ! has xmllint ;;
 	imap) ! has dovecot && ! [ -x /usr/sbin/dovecot ] ;;
-	redis) ! has redis-server ;;
-	netns) ! has ip || ! has unshare ;;
 	compiler) ! has g++ || ! has make || ! has python3 ;;
 	*) echo "ensure: unknown need $1" >&2; exit 2 ;;
 	esac
@@ -32,7 +30,7 @@ package_of() {
 	case $1 in
 	go) echo golang ;; node) echo "nodejs npm" ;; browser) echo chromium ;; postgres) echo postgresql ;;
 	java) echo default-jre-headless ;; nginx) echo nginx-light ;; wrk) echo wrk ;; smtp) echo python3-aiosmtpd ;;
-	xml) echo libxml2-utils ;; imap) echo dovecot-imapd ;; redis) echo redis-server ;; netns) echo "iproute2 util-linux" ;; compiler) echo "g++ make python3" ;;
+	xml) echo libxml2-utils ;; imap) echo dovecot-imapd ;; compiler) echo "g++ make python3" ;;
 	esac
 }
 
@@ -48,8 +46,6 @@ reason_of() {
 	smtp) echo "receives the newsletters of the tests" ;;
 	xml) echo "checks alerts against the CAP 1.2 schema" ;;
 	imap) echo "keeps the letters that the tests answer" ;;
-	redis) echo "is what the Bluesky test network reads notifications from" ;;
-	netns) echo "keep a test server that listens everywhere on a network of its own" ;;
 	compiler) echo "builds the SQLite of the Bluesky test server" ;;
 	esac
 }
