@@ -31,6 +31,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/inbox/listen"
 	"codeberg.org/arengo/arengo/internal/inbox/office"
+	inboxpages "codeberg.org/arengo/arengo/internal/inbox/pages"
 	"codeberg.org/arengo/arengo/internal/insight"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
@@ -59,6 +60,7 @@ type App struct {
 	Desk       *publishing.Desk
 	Newsletter *newsletter.List
 	Inbox      *inbox.Inbox
+	Answering  *inboxpages.Pages
 	Sources    *listen.Poller
 	Offices    *office.Offices
 	Comments   *comments.Comments

@@ -154,14 +154,14 @@ func (a *App) useInbox() {
 }
 
 // mountInbox registers the addresses of conversations, for citizens and staff.
-func (a *App) mountInbox(mux *http.ServeMux) error {
-	pages, err := inboxpages.New(inboxpages.Options{
+func (a *App) mountInbox(mux *http.ServeMux) (err error) {
+	a.Answering, err = inboxpages.New(inboxpages.Options{
 		Kit: a.Web, Inbox: a.Inbox, DB: a.DB, Clock: a.Clock, Stream: board.Stream, Address: a.Address, Due: office.Due, Rules: a.Policy.Rules, Why: insight.Why,
 	})
 	if err != nil {
 		return err
 	}
-	pages.Mount(mux)
+	a.Answering.Mount(mux)
 	sources, err := listen.NewPages(a.Web, a.Sources)
 	if err != nil {
 		return err

@@ -362,12 +362,16 @@ func (h *hearing) answer(ctx context.Context, d doing) error {
 	if err != nil || d.Do == "draft" {
 		return err
 	}
-	if d.Do == "submit" {
-		_, err = in.Submit(ctx, i, a.ID)
+	if a, err = in.Submit(ctx, i, a.ID); err != nil || d.Do == "submit" {
 		return err
 	}
-	if _, err := in.Send(ctx, i, a.ID); err != nil {
-		return err
+	if a.State == inbox.AnswerSubmitted { // the profile wants four eyes on answers too
+		if ctx, err = h.as(ctx, "approver", h.cesate); err != nil {
+			return err
+		}
+		if _, err := in.Approve(ctx, i, a.ID, a.Hash); err != nil {
+			return err
+		}
 	}
 	return h.awaitAnswer(ctx, a.ID)
 }

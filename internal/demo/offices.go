@@ -62,6 +62,24 @@ func (t *town) appoint(ctx context.Context) error {
 	return nil
 }
 
+// prepareAnswers keeps what is answered again and again.
+func (t *town) prepareAnswers(ctx context.Context) error {
+	ctx, err := t.as(ctx, "approver", t.cesate)
+	if err != nil {
+		return err
+	}
+	for _, a := range [][2]string{
+		{"Segnalazione ricevuta", "Grazie {nome}, la segnalazione è arrivata a {ufficio}. Le rispondiamo qui entro due giorni lavorativi."},
+		{"Serve un recapito", "Buongiorno {nome}, per darle una risposta precisa {ufficio} ha bisogno di un recapito: lo scriva in un messaggio privato, non qui sotto."},
+		{"Grazie", "Grazie {nome}, lo riferiamo a chi ci ha lavorato. {firma}"},
+	} {
+		if err := t.app.Answering.AddCanned(ctx, t.cesate.ID, a[0], a[1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // request asks an office for a text, as an officer does in good time.
 func (t *town) request(ctx context.Context) error {
 	ctx, err := t.as(ctx, "comune", t.cesate)

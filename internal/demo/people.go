@@ -77,7 +77,7 @@ func (t *town) settle(ctx context.Context) error {
 		}
 		for n, v := range voices() {
 			p, err := institution.SaveProfile(ctx, tx, institution.Profile{
-				InstitutionID: t.of(v.union).ID, Name: v.name, Bio: v.bio, FourEyes: v.fourEyes, Position: n,
+				InstitutionID: t.of(v.union).ID, Name: v.name, Bio: v.bio, FourEyes: v.fourEyes, FourEyesAnswers: v.part == "comune", Position: n,
 			}, now)
 			if err != nil {
 				return err
@@ -172,6 +172,9 @@ func (t *town) connect(ctx context.Context) error {
 		return err
 	}
 	if err := t.appoint(ctx); err != nil {
+		return err
+	}
+	if err := t.prepareAnswers(ctx); err != nil {
 		return err
 	}
 	return t.slots(ctx)

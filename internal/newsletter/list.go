@@ -100,41 +100,15 @@ func New(o Options, r *jobs.Registry) (*List, error) {
 // Use gives the list the pool in which it enqueues its work.
 func (l *List) Use(p *jobs.Pool) { l.jobs = p }
 
-// limit is a bucket of attempts in the database, by the generic cell rate
-// algorithm: burst at once, then one every so often.
-type limit struct {
-	name  string
-	every time.Duration
-	burst int
-}
-
 // The limits of subscribing: a network is a school or a library with many people
 // behind one address, an address is one mailbox that must not be flooded.
-func perNetwork() limit { return limit{"newsletter-network", 30 * time.Second, 30} }
-func perAddress() limit { return limit{"newsletter-address", 8 * time.Hour, 3} }
+func perNetwork() db.Limit { return db.Limit{Every: 30 * time.Second, Burst: 30} }
+func perAddress() db.Limit { return db.Limit{Every: 8 * time.Hour, Burst: 3} }
 
 // take counts an attempt and reports whether it may go on. What it is about is
 // stored as a keyed hash.
-func (l *List) take(ctx context.Context, tx *db.Tx, b limit, of string, now time.Time) (bool, error) {
-	n, err := tx.Change(ctx, `
-		INSERT INTO rate_limit (bucket, full_at) VALUES ($1, $2)
-		ON CONFLICT (bucket) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $3 THEN rate_limit.full_at + $4 ELSE $2 END
-			WHERE rate_limit.full_at <= $5`,
-		l.box.MAC("limit", b.name+"/"+of), db.At(now.Add(b.every)), db.At(now), b.every.Microseconds(), db.At(now.Add(time.Duration(b.burst-1)*b.every)))
-	return n == 1, err
-}
-
-// network is the part of an address that counts as one place: /24 or /48.
-func network(a netip.Addr) string {
-	bits := 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
+func (l *List) take(ctx context.Context, tx *db.Tx, b db.Limit, what, of string, now time.Time) (bool, error) {
+	return b.Allow(ctx, tx, l.box.MAC("limit", "newsletter-"+what+"/"+of), now)
 }
 
 // confirm is the job that sends a confirmation letter. Everything in it is
@@ -161,14 +135,14 @@ func (l *List) Subscribe(ctx context.Context, i institution.Institution, u Subsc
 		return err
 	}
 	return l.db.InTx(ctx, func(tx *db.Tx) error {
-		if ok, err := l.take(ctx, tx, perNetwork(), i.ID+"/"+network(from), now); err != nil {
+		if ok, err := l.take(ctx, tx, perNetwork(), "network", i.ID+"/"+web.Network(from), now); err != nil {
 			return err
 		} else if !ok {
 			return fault.New(fault.TooMany, "newsletter.too_many")
 		}
 		// An address that is asked for again and again gets no more letters; who asks
 		// does not learn it.
-		if ok, err := l.take(ctx, tx, perAddress(), i.ID+"/"+email, now); err != nil || !ok {
+		if ok, err := l.take(ctx, tx, perAddress(), "address", i.ID+"/"+email, now); err != nil || !ok {
 			return err
 		}
 		return l.jobs.Enqueue(ctx, tx, confirm{i.ID, sealed}, jobs.When{})

@@ -188,7 +188,7 @@ func TestProgramsAndFloodsSendNoLetters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := asked(); n != perAddress().burst {
+	if n := asked(); n != perAddress().Burst {
 		t.Errorf("one address was written to %d times", n)
 	}
 	var err error

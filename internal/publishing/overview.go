@@ -108,6 +108,16 @@ func PublicPath(ctx context.Context, tx *db.Tx, institutionID, id string) (strin
 	return "/m/" + slug, err
 }
 
+// GoesTo reports whether a message is, or will be, on a platform.
+func GoesTo(ctx context.Context, tx *db.Tx, institutionID, messageID string, p channel.Platform) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, `
+		SELECT count(*) FROM delivery d JOIN channel c ON c.institution_id = d.institution_id AND c.id = d.channel_id
+		WHERE d.institution_id = $1 AND d.message_id = $2 AND c.platform = $3 AND d.state NOT IN ('refused', 'given_up', 'withdrawn')`,
+		institutionID, messageID, p).Scan(&n)
+	return n > 0, err
+}
+
 // File is an opened file: the original, or a smaller copy of a picture.
 type File struct {
 	io.ReadSeekCloser

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
@@ -347,7 +348,9 @@ func (s *Site) message(v *visit) (*answer, error) {
 	page.Social = s.socialOf(v, p)
 	page.LD = s.linked(v, page.card)
 	page.Webmention = s.mention
-	if s.activity != "" {
+	if federated, err := publishing.GoesTo(v.Context(), v.tx, v.i.ID, p.ID, channel.ActivityPub); err != nil {
+		return nil, err
+	} else if federated && s.activity != "" {
 		page.Activity = s.activity + "/" + url.PathEscape(p.Slug)
 	}
 	if s.below != nil {

@@ -122,6 +122,13 @@ func (c canned) check() error {
 	return f.Err()
 }
 
+// AddCanned stores an answer that all profiles may use, as the context's actor.
+// Faults: Forbidden, Invalid, Conflict when the name is taken.
+func (p *Pages) AddCanned(ctx context.Context, institutionID, name, text string) error {
+	_, err := p.saveCanned(ctx, institutionID, canned{Name: name, Text: text}, p.clock())
+	return err
+}
+
 // saveCanned stores a new canned answer, or one that was changed since c.Version.
 // Faults: Forbidden; Invalid; Conflict when somebody else changed it meanwhile;
 // NotFound.
