@@ -49,8 +49,8 @@ peers: ## the real servers that tests talk to
 test: assets peers ## every test, on both databases, in a browser, with real peers
 	@scripts/ensure.sh go browser postgres java smtp xml imap
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
-	scripts/postgres.sh bash -o pipefail -c 'go test -json -timeout 15m $(PACKAGES) | go run ./scripts/testsummary'
-	scripts/postgres.sh bash -o pipefail -c "go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(PACKAGES) | { grep -v 'no test files' || true; }"
+	scripts/postgres.sh bash -o pipefail -c 'go test -json -p 3 -timeout 15m $(PACKAGES) | go run ./scripts/testsummary'
+	scripts/postgres.sh bash -o pipefail -c "go test -short -run '^$$' -bench . -benchtime 1x -timeout 10m $(PACKAGES) | { grep -v 'no test files' || true; }"
 
 .PHONY: bench
 bench: build ## the figures of the README

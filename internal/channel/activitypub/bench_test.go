@@ -74,7 +74,11 @@ func BenchmarkInbox(b *testing.B) {
 // without, the worst case, one for each follower.
 func BenchmarkFanOut(b *testing.B) {
 	for _, shared := range []bool{true, false} {
-		for _, size := range []struct{ followers, servers int }{{1000, 50}, {10_000, 500}} {
+		sizes := []struct{ followers, servers int }{{1000, 50}, {10_000, 500}}
+		if testing.Short() {
+			sizes = sizes[:1] // whether it runs; the figure needs both
+		}
+		for _, size := range sizes {
 			b.Run(fmt.Sprintf("shared=%v/%d-on-%d", shared, size.followers, size.servers), func(b *testing.B) {
 				w := newTown(b)
 				var got atomic.Int64
