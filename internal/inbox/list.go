@@ -123,7 +123,9 @@ func (f Filter) from(q *query, words []search, now time.Time) string {
 		if w.rare {
 			sets = append(sets, q.having(w.forms))
 		} else {
-			add(`EXISTS (SELECT 1 FROM conversation_stem t WHERE t.institution_id = $1 AND t.stem IN (` + q.list(w.forms) + `) AND t.conversation_id = c.id)`)
+			// Counted, not asked with EXISTS: PostgreSQL would read all conversations that
+			// have a common word in order to ask a few.
+			add(`(SELECT count(*) FROM (SELECT 1 FROM conversation_stem t WHERE t.institution_id = $1 AND t.stem IN (` + q.list(w.forms) + `) AND t.conversation_id = c.id LIMIT 1) AS one) > 0`)
 		}
 	}
 	if len(sets) == 0 {
