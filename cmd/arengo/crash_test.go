@@ -30,7 +30,8 @@ import (
 // The crash harness: real server processes are killed with SIGKILL at random
 // moments while messages with variants go out to a real Bluesky PDS, a real SMTP
 // sink, and fake Mastodon and Telegram servers that delay, lose answers and
-// refuse. At the end each variant is out once, or visibly unconfirmed.
+// refuse, and while citizens ask and are answered. At the end each variant and
+// each answer is out once, or visibly unconfirmed.
 //
 // ARENGO_TEST_CRASHES is how often a process is killed (default 8); ARENGO_TEST_SEED
 // repeats a run.

@@ -73,14 +73,13 @@ type happening struct {
 
 // stored is what the page reads, in one state of the database.
 type stored struct {
-	thread   inbox.Thread
-	offices  []institution.Office
-	members  []people.Member
-	rules    []string
-	others   []inbox.Row
-	canned   []canned
-	check    inbox.AnswerCheck
-	checkErr error
+	thread  inbox.Thread
+	offices []institution.Office
+	members []people.Member
+	rules   []string
+	others  []inbox.Row
+	canned  []canned
+	check   inbox.AnswerCheck
 }
 
 // shown is how the page is asked for: plainly, or because an act was refused.
