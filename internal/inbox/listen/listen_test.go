@@ -164,7 +164,7 @@ func TestFailingSourceIsAskedLessAndLessOften(t *testing.T) {
 	for n, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, longest, longest} {
 		w.turn(w.mastodon)
 		s := w.state(w.mastodon)
-		if wait := s.Next.Sub(w.clock.now()); wait != want || s.Failures != n+1 || s.Code != channel.CodeUnreachable && s.Code != channel.CodeTimeout {
+		if wait := s.Next.Sub(w.clock.now()); wait != want || s.Failures != n+1 || s.Code != channel.CodeUnreachable {
 			t.Fatalf("after %d failures: %s, %+v", n+1, wait, s)
 		}
 		w.clock.pass(want)

@@ -82,6 +82,9 @@ func newTown(t testing.TB, d *db.DB) *town {
 		t.Fatal(err)
 	}
 	w.server = httptest.NewServer(w.square.Handler())
+	// What was sent on a kept connection may have arrived; here a server that is away
+	// has received nothing.
+	w.server.Config.SetKeepAlivesEnabled(false)
 	t.Cleanup(w.server.Close)
 	box := secret.Fresh()
 	client := mastodon.New(fetch.New(fetch.Options{AllowLoopback: true}))
