@@ -155,10 +155,17 @@ func (h *hearing) say(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.hear(ctx, h.channels[h.Profile]); err != nil {
-		return err
-	}
-	return h.find(ctx, h.channels[h.Profile], id)
+	// A reading that was under way when the citizen spoke ends without the words.
+	return until(ctx, "what "+h.From+" said is heard", func() (bool, error) {
+		if err := h.hear(ctx, h.channels[h.Profile]); err != nil {
+			return false, err
+		}
+		err := h.find(ctx, h.channels[h.Profile], id)
+		if errors.Is(err, db.ErrNone) {
+			return false, nil
+		}
+		return err == nil, err
+	})
 }
 
 // onSite lets the citizen comment on the page of a message and follow the link in
@@ -243,15 +250,12 @@ func (h *hearing) copyOf(ctx context.Context, m publishing.Message) (id string, 
 	return id, err
 }
 
-// find remembers the conversation in which something was heard.
+// find remembers the conversation in which something was heard; db.ErrNone when it
+// was not.
 func (h *hearing) find(ctx context.Context, channelID, remoteID string) error {
 	return h.app.DB.Read(ctx, func(tx *db.Tx) error {
-		err := tx.QueryRow(ctx, `SELECT conversation_id, id FROM comment WHERE institution_id = $1 AND channel_id = $2 AND remote_id = $3`,
+		return tx.QueryRow(ctx, `SELECT conversation_id, id FROM comment WHERE institution_id = $1 AND channel_id = $2 AND remote_id = $3`,
 			h.cesate.ID, channelID, remoteID).Scan(&h.conversation, &h.comment)
-		if err != nil {
-			return fmt.Errorf("what %s said was not heard: %w", h.From, err)
-		}
-		return nil
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -196,6 +197,24 @@ func read[T any](p *Page, what string, a chromedp.Action[T]) T {
 		p.t.Fatalf("%s: %v", what, err)
 	}
 	return v
+}
+
+// look is read for what changes nothing: when the page was replaced between finding
+// an element and reading it, it looks again at the new one.
+func look[T any](p *Page, what string, a chromedp.Action[T]) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	for {
+		v, err := chromedp.Run(ctx, a)
+		if gone := (*cdproto.Error)(nil); errors.As(err, &gone) && strings.Contains(gone.Message, "No node with given id") {
+			continue
+		}
+		if err != nil {
+			p.t.Fatalf("%s: %v", what, err)
+		}
+		return v
+	}
 }
 
 // ModuleRoot is the folder of go.mod, whatever package the test runs in.

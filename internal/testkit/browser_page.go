@@ -30,19 +30,19 @@ func (p *Page) Title() string { p.t.Helper(); return read(p, "title", chromedp.T
 // HTML is the whole page as the browser holds it now.
 func (p *Page) HTML() string {
 	p.t.Helper()
-	return read(p, "page", chromedp.OuterHTML(chromedp.CSS("html")))
+	return look(p, "page", chromedp.OuterHTML(chromedp.CSS("html")))
 }
 
 // Text is what a reader sees of the first element that a CSS selector matches.
 func (p *Page) Text(selector string) string {
 	p.t.Helper()
-	return strings.TrimSpace(read(p, "text of "+selector, chromedp.Text(chromedp.CSS(selector))))
+	return strings.TrimSpace(look(p, "text of "+selector, chromedp.Text(chromedp.CSS(selector))))
 }
 
 // Value is what stands in a field.
 func (p *Page) Value(selector string) string {
 	p.t.Helper()
-	return read(p, "value of "+selector, chromedp.Value(chromedp.CSS(selector)))
+	return look(p, "value of "+selector, chromedp.Value(chromedp.CSS(selector)))
 }
 
 // Has tells whether an element is in the page, shown or not.
