@@ -35,7 +35,7 @@ func (l letters) SendMail(ctx context.Context, tx *db.Tx, m auth.Mail) error {
 		return err
 	}
 	id := db.NewID()
-	return l.app.Jobs.Enqueue(ctx, tx, letter{id, l.app.Box.Seal("letter/"+id, string(text))}, jobs.When{})
+	return l.app.Jobs.Enqueue(ctx, tx, letter{id, l.app.Box.Seal("letter/"+id, string(text))}, jobs.When{Queue: jobs.Letters})
 }
 
 // sendLetter sends a stored letter. One whose fate is unknown is not sent again:

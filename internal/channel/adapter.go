@@ -156,6 +156,7 @@ type Post struct {
 	Media   []Media  // no more than the channel takes
 	Card    *Card    // link preview for platforms that do not make their own
 	Due     time.Time
+	Urgent  bool // belongs to an emergency: what is done for it later has the lane jobs.Urgent
 
 	To   *Reply // what it answers; nil for a message of our own
 	Rich *Rich  // the whole message; nil for an answer

@@ -421,5 +421,5 @@ func (m *moderating) there(ctx context.Context, l Moderation) error {
 }
 
 func (m *moderating) enqueue(ctx context.Context, l Moderation) error {
-	return m.jobs.Enqueue(ctx, m.tx, moderate{l.InstitutionID, l.ID}, jobs.When{})
+	return m.jobs.Enqueue(ctx, m.tx, moderate{l.InstitutionID, l.ID}, jobs.When{Queue: jobs.Errand})
 }

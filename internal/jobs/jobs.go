@@ -19,6 +19,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"codeberg.org/arengo/arengo/internal/db"
 )
@@ -26,28 +27,23 @@ import (
 // Args are a job's arguments, stored as JSON; Kind names the work for ever.
 type Args interface{ Kind() string }
 
-// The queues. Deliveries wait for the network most of the time, so many run at
-// once; the rest is short.
-const (
-	Default  = river.QueueDefault
-	Delivery = "delivery"
-	Bulk     = "bulk" // newsletters, imports: long, never in the way of the others
-)
-
 // Registry gathers who does which work, before the start.
 type Registry struct {
 	workers  *river.Workers
-	periodic []*river.PeriodicJob
+	do       map[string]func(context.Context, Args) error // by kind, for what is done by the clock
+	periodic []periodic
+	watch    *watch
+	pool     *Pool
 }
 
-// TickEvery is how often the scheduler proves that it works.
-const TickEvery = 15 * time.Second
-
-// NewRegistry returns a registry that so far only proves, every 15 s, that
-// scheduled work is done: see Ticked.
+// NewRegistry returns a registry that so far only proves, every 15 s, that work
+// is done: see Ticked.
 func NewRegistry(d *db.DB) *Registry {
-	r := &Registry{workers: river.NewWorkers()}
+	r := &Registry{workers: river.NewWorkers(), do: map[string]func(context.Context, Args) error{}, watch: newWatch()}
 	Handle(r, func(ctx context.Context, _ tick) error {
+		return d.InTx(ctx, func(tx *db.Tx) error { return r.pool.Enqueue(ctx, tx, proof{}, When{}) })
+	})
+	Handle(r, func(ctx context.Context, _ proof) error {
 		return d.InTx(ctx, func(tx *db.Tx) error {
 			_, err := tx.Exec(ctx, `INSERT INTO heartbeat (name, at) VALUES ('tick', $1)
 				ON CONFLICT (name) DO UPDATE SET at = excluded.at`, db.At(time.Now()))
@@ -58,34 +54,50 @@ func NewRegistry(d *db.DB) *Registry {
 	return r
 }
 
-type tick struct{}
+// TickEvery is how often it is proven that work is done.
+const TickEvery = 15 * time.Second
 
-func (tick) Kind() string { return "jobs.tick" }
+// tick is what the clock does, proof what a worker then does: both must live.
+type (
+	tick  struct{}
+	proof struct{}
+)
+
+func (tick) Kind() string  { return "jobs.tick" }
+func (proof) Kind() string { return "jobs.proof" }
 
 // Handle says that work is done by do. A job's error is retried with growing
-// waits; Later and Never say otherwise.
+// waits; Later and Never say otherwise. When the process stops, ctx ends at once;
+// what must come to an end nevertheless uses Unbroken.
 func Handle[T Args](r *Registry, do func(context.Context, T) error) {
-	river.AddWorker(r.workers, &worker[T]{do: do})
+	var zero T
+	r.do[zero.Kind()] = func(ctx context.Context, a Args) error { return do(ctx, a.(T)) }
+	river.AddWorker(r.workers, &worker[T]{do: do, watch: r.watch})
 }
 
 type worker[T Args] struct {
 	river.WorkerDefaults[T]
-	do func(context.Context, T) error
+	do    func(context.Context, T) error
+	watch *watch
 }
 
-// Work passes the arguments on.
-func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error { return w.do(ctx, j.Args) }
-
-// Timeout is generous: a video upload may take long, and each step has its own.
-func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return 30 * time.Minute }
-
-// Every runs a job at start and then each interval, on one node of all.
-func Every(r *Registry, interval time.Duration, args Args) {
-	r.periodic = append(r.periodic, river.NewPeriodicJob(river.PeriodicInterval(interval),
-		func() (river.JobArgs, *river.InsertOpts) {
-			return args, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: interval, ByArgs: true}}
-		}, &river.PeriodicJobOpts{RunOnStart: true}))
+// Work passes the arguments on, where others can see for how long.
+func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error {
+	ctx, done := w.watch.begin(ctx, j.Queue, j.Kind)
+	defer done()
+	err := w.do(ctx, j.Args)
+	if err != nil && Stopping(ctx) {
+		return Later(0) // not its fault: at once again, after the start
+	}
+	return err
 }
+
+// longest is how long a job may take. It is generous: a video upload may take
+// long, and each step has a bound of its own.
+const longest = 30 * time.Minute
+
+// Timeout is the same for all.
+func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return longest }
 
 // Later postpones a job without counting an attempt.
 func Later(d time.Duration) error { return river.JobSnooze(d) }
@@ -95,16 +107,20 @@ func Never(err error) error { return river.JobCancel(err) }
 
 // Pool enqueues work and, once started, does it.
 type Pool struct {
-	lite  *river.Client[*sql.Tx]
-	pg    *river.Client[pgx.Tx]
-	close func() error
+	db       *db.DB
+	lite     *river.Client[*sql.Tx]
+	pg       *river.Client[pgx.Tx]
+	own      *sql.DB // River's connection to SQLite; nil on PostgreSQL
+	log      *slog.Logger
+	registry *Registry
+	clock    clockwork
 }
 
 // Options for a pool.
 type Options struct {
 	Log        *slog.Logger
 	Deliveries int           // concurrent deliveries; 0: 64
-	Poll       time.Duration // how often SQLite is asked for new work; 0: half a second
+	Poll       time.Duration // how often the database is asked for work whose moment has come; 0: a quarter of a second
 }
 
 // New prepares the queue's own tables and a pool for the registered work.
@@ -113,24 +129,32 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 		o.Deliveries = 64
 	}
 	if o.Poll == 0 {
-		o.Poll = 500 * time.Millisecond
+		o.Poll = 250 * time.Millisecond
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{db: d, log: o.Log, registry: r}
+	r.pool = p
+	lanes := r.watch.open(o.Deliveries)
+	queues := map[string]river.QueueConfig{}
+	for name, workers := range lanes {
+		queues[name] = river.QueueConfig{MaxWorkers: workers}
+		if name == Urgent || name == Delivery { // these have an appointment
+			queues[name] = river.QueueConfig{MaxWorkers: workers, FetchPollInterval: o.Poll}
+		}
 	}
 	cfg := &river.Config{
 		Logger:               o.Log,
 		Workers:              r.workers,
-		PeriodicJobs:         r.periodic,
 		FetchCooldown:        20 * time.Millisecond,
-		FetchPollInterval:    o.Poll,
-		RescueStuckJobsAfter: 31 * time.Minute, // past the longest job; a delivery's lease notices a death earlier
-		JobTimeout:           30 * time.Minute,
+		FetchPollInterval:    4 * o.Poll,
+		RescueStuckJobsAfter: longest + time.Minute, // a delivery's lease notices a death earlier
+		JobTimeout:           longest,
 		MaxAttempts:          10,
-		Queues: map[string]river.QueueConfig{
-			Default:  {MaxWorkers: 8},
-			Delivery: {MaxWorkers: o.Deliveries},
-			Bulk:     {MaxWorkers: 2},
-		},
+		Queues:               queues,
+		Hooks:                []rivertype.Hook{river.HookInsertBeginFunc(soon)},
 	}
-	p := &Pool{close: func() error { return nil }}
 	if d.Engine == db.Postgres {
 		drv := riverpgxv5.New(d.Pool())
 		m, err := rivermigrate.New(drv, &rivermigrate.Config{Logger: o.Log})
@@ -143,12 +167,11 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 		p.pg, err = river.NewClient(drv, cfg)
 		return p, err
 	}
-	own, err := d.Separate()
-	if err != nil {
+	var err error
+	if p.own, err = d.Separate(); err != nil {
 		return nil, err
 	}
-	p.close = own.Close
-	drv := riversqlite.New(own)
+	drv := riversqlite.New(p.own)
 	m, err := rivermigrate.New(drv, &rivermigrate.Config{Logger: o.Log})
 	if err != nil {
 		return nil, fmt.Errorf("queue tables: %w", err)
@@ -162,29 +185,20 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 
 // Start begins to do the work, until ctx ends or Stop.
 func (p *Pool) Start(ctx context.Context) error {
+	if err := p.orphans(ctx); err != nil {
+		return err
+	}
+	context.AfterFunc(ctx, func() { p.registry.watch.cancel(ErrStopping) })
+	var err error
 	if p.pg != nil {
-		return p.pg.Start(ctx)
+		err = p.pg.Start(ctx)
+	} else {
+		err = p.lite.Start(ctx)
 	}
-	return p.lite.Start(ctx)
-}
-
-// Stop waits for the jobs being done, then cancels them when ctx ends.
-func (p *Pool) Stop(ctx context.Context) error {
-	stop, cancel := p.stops()
-	err := stop(ctx)
-	if err != nil && ctx.Err() != nil {
-		hard, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer done()
-		err = cancel(hard)
+	if err == nil {
+		p.startClock(ctx)
 	}
-	return errors.Join(err, p.close())
-}
-
-func (p *Pool) stops() (stop, cancel func(context.Context) error) {
-	if p.pg != nil {
-		return p.pg.Stop, p.pg.StopAndCancel
-	}
-	return p.lite.Stop, p.lite.StopAndCancel
+	return err
 }
 
 // Ticked is when scheduled work was last done, by any node; zero when never.

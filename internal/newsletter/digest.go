@@ -103,18 +103,19 @@ func (l *List) goOn(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		args := make([]jobs.Args, len(open))
-		for n, j := range open {
-			args[n] = j
+		for _, j := range open {
+			if err := l.jobs.Enqueue(ctx, tx, j.send, jobs.When{Queue: jobs.LaneOf(j.urgent, jobs.Bulk)}); err != nil {
+				return err
+			}
 		}
-		return l.jobs.EnqueueAll(ctx, tx, args, jobs.When{Queue: jobs.Bulk})
+		return nil
 	})
 }
 
 // SendDue does at once, in the caller's goroutine, all the sending that is due and
 // that no worker has: for the command line, and for tests.
 func (l *List) SendDue(ctx context.Context) error {
-	var open []send
+	var open []dueIssue
 	now := l.clock()
 	if err := l.db.Read(ctx, func(tx *db.Tx) (err error) {
 		open, err = due(ctx, tx, now)
@@ -123,19 +124,25 @@ func (l *List) SendDue(ctx context.Context) error {
 		return err
 	}
 	for _, j := range open {
-		if err := l.workSend(ctx, j); err != nil {
+		if err := l.workSend(ctx, j.send); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// dueIssue is an issue that waits for a worker.
+type dueIssue struct {
+	send
+	urgent bool
+}
+
 // due lists the issues that wait for nobody and that no worker has.
-func due(ctx context.Context, tx *db.Tx, now time.Time) ([]send, error) {
-	return db.All(ctx, tx, func(s db.Scanner) (j send, err error) {
-		err = s.Scan(&j.InstitutionID, &j.IssueID)
+func due(ctx context.Context, tx *db.Tx, now time.Time) ([]dueIssue, error) {
+	return db.All(ctx, tx, func(s db.Scanner) (j dueIssue, err error) {
+		err = s.Scan(&j.InstitutionID, &j.IssueID, &j.urgent)
 		return j, err
-	}, `SELECT institution_id, id FROM issue WHERE state = 'sending' AND next_at <= $1 AND lease_until < $1 ORDER BY created_at LIMIT 500`, db.At(now))
+	}, `SELECT institution_id, id, urgent FROM issue WHERE state = 'sending' AND next_at <= $1 AND lease_until < $1 ORDER BY created_at LIMIT 500`, db.At(now))
 }
 
 // digest opens the issue of the last cut, once.

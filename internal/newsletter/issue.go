@@ -108,7 +108,7 @@ func (l *List) HandOver(ctx context.Context, channelID string, p channel.Post) (
 				item.Pictures = append(item.Pictures, Picture{URL: l.address(i) + "/media/" + m.Hash + "/posta/" + url.PathEscape(orFile(m.Name)), Alt: m.Alt, Video: m.IsVideo()})
 			}
 		}
-		id, err := l.open(ctx, tx, i, opening{origin: p.Key, kind: OfMessage, channelID: channelID, title: p.Title, link: p.Link, items: []Item{item}}, now)
+		id, err := l.open(ctx, tx, i, opening{origin: p.Key, kind: OfMessage, channelID: channelID, title: p.Title, link: p.Link, items: []Item{item}, urgent: p.Urgent}, now)
 		r = channel.Remote{ID: id, URL: p.Link}
 		return err
 	})
@@ -145,6 +145,7 @@ type opening struct {
 	kind                           IssueKind
 	items                          []Item
 	until                          time.Time
+	urgent                         bool
 }
 
 // open enters an issue and its letters in the ledger, and returns its id. The
@@ -160,9 +161,9 @@ func (l *List) open(ctx context.Context, tx *db.Tx, i institution.Institution, o
 	}
 	id = db.NewID()
 	n, err := tx.Change(ctx, `
-		INSERT INTO issue (institution_id, id, origin, kind, channel_id, title, link, items, state, until_at, next_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) ON CONFLICT (institution_id, origin) DO NOTHING`,
-		i.ID, id, o.origin, o.kind, o.channelID, o.title, o.link, string(items), state, db.At(o.until), db.At(now))
+		INSERT INTO issue (institution_id, id, origin, kind, channel_id, title, link, items, urgent, state, until_at, next_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12, $9, $10, $11, $11) ON CONFLICT (institution_id, origin) DO NOTHING`,
+		i.ID, id, o.origin, o.kind, o.channelID, o.title, o.link, string(items), state, db.At(o.until), db.At(now), o.urgent)
 	if err != nil {
 		return "", err
 	}
@@ -176,7 +177,7 @@ func (l *List) open(ctx context.Context, tx *db.Tx, i institution.Institution, o
 	if err := enter(ctx, tx, i.ID, id, mailHost(l.address(i)), o, now); err != nil {
 		return "", err
 	}
-	return id, l.jobs.Enqueue(ctx, tx, send{i.ID, id}, jobs.When{Queue: jobs.Bulk})
+	return id, l.jobs.Enqueue(ctx, tx, send{i.ID, id}, jobs.When{Queue: jobs.LaneOf(o.urgent, jobs.Bulk)})
 }
 
 // enter writes one row for each subscriber who asked for any of the items.
@@ -340,5 +341,9 @@ func (l *List) resume(ctx context.Context, tx *db.Tx, institutionID, issueID str
 		institutionID, issueID, db.At(now)); err != nil {
 		return err
 	}
-	return l.jobs.Enqueue(ctx, tx, send{institutionID, issueID}, jobs.When{Queue: jobs.Bulk})
+	var urgent bool
+	if err := tx.QueryRow(ctx, `SELECT urgent FROM issue WHERE institution_id = $1 AND id = $2`, institutionID, issueID).Scan(&urgent); err != nil {
+		return err
+	}
+	return l.jobs.Enqueue(ctx, tx, send{institutionID, issueID}, jobs.When{Queue: jobs.LaneOf(urgent, jobs.Bulk)})
 }

@@ -145,7 +145,7 @@ func (l *List) Subscribe(ctx context.Context, i institution.Institution, u Subsc
 		if ok, err := l.take(ctx, tx, perAddress(), "address", i.ID+"/"+email, now); err != nil || !ok {
 			return err
 		}
-		return l.jobs.Enqueue(ctx, tx, confirm{i.ID, sealed}, jobs.When{})
+		return l.jobs.Enqueue(ctx, tx, confirm{i.ID, sealed}, jobs.When{Queue: jobs.Letters})
 	})
 }
 

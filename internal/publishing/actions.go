@@ -10,7 +10,6 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
-	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/people"
 )
 
@@ -254,7 +253,7 @@ func (d *Desk) schedule(ctx context.Context, tx *db.Tx, m *Message) error {
 		return fault.Clash("message.state.not_approved")
 	}
 	m.State = Scheduled
-	return d.jobs.Enqueue(ctx, tx, sendOut{m.InstitutionID, m.ID}, jobs.When{At: m.Plan.Due.At, Queue: jobs.Delivery})
+	return d.appoint(ctx, tx, *m)
 }
 
 // Unschedule takes a moment away: the message stays approved, or a draft.

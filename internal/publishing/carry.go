@@ -93,10 +93,10 @@ func (d *Desk) tell(ctx context.Context, tx *db.Tx, del Delivery) error {
 func enter(ctx context.Context, tx *db.Tx, del Delivery, title string, now time.Time) (id string, entered bool, err error) {
 	id = deliveryID(del.MessageID, del.ChannelID)
 	n, err := tx.Change(ctx, `
-		INSERT INTO delivery (institution_id, id, kind, message_id, channel_id, state, rev, title, due_at, next_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, $8, $9, $10, $10)
+		INSERT INTO delivery (institution_id, id, kind, message_id, channel_id, state, rev, title, urgent, due_at, next_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, 'waiting', $6, $7, $11, $8, $9, $10, $10)
 		ON CONFLICT (institution_id, message_id, channel_id) DO NOTHING`,
-		del.InstitutionID, id, del.Kind, del.MessageID, del.ChannelID, del.Rev, title, db.At(del.DueAt), db.At(now.Add(sweepGrace)), db.At(now))
+		del.InstitutionID, id, del.Kind, del.MessageID, del.ChannelID, del.Rev, title, db.At(del.DueAt), db.At(now.Add(sweepGrace)), db.At(now), del.Urgent)
 	return id, n == 1, err
 }
 

@@ -167,7 +167,7 @@ func (d *Desk) decide(ctx context.Context, tx *db.Tx, m Message, v Verdict, now 
 	case v == Keep && passed:
 		// A person says it is still timely: its own moment no longer counts.
 		m.Held, m.Plan = "", Plan{Due: Wall{Text: FormatWall(now, zoneOf(m)), At: now}, Zone: m.Plan.Zone}
-		if err := d.enqueueSendOut(ctx, tx, m.InstitutionID, m.ID); err != nil {
+		if err := d.knock(ctx, tx, m.InstitutionID, m.ID, m.Content.Category); err != nil {
 			return err
 		}
 	case passed && m.Held == "":

@@ -3,6 +3,7 @@ package publishing
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
@@ -55,6 +56,7 @@ type Delivery struct {
 	State                DeliveryState
 	Rev, OutRev          int64 // what should be out, and what is
 	Withdraw             bool  // nothing should be out
+	Urgent               bool  // of an emergency: it has a lane of its own
 	DueAt, NextAt        time.Time
 	SlotAt               time.Time // booked by the channel's pace; zero: none
 	Attempts             int
@@ -78,13 +80,13 @@ func (d Delivery) Open() bool {
 	return d.State == Waiting || d.State == Attempting || d.State == Delivered && (d.Withdraw || d.Rev > d.OutRev)
 }
 
-const deliveryColumns = `institution_id, id, kind, message_id, channel_id, state, rev, out_rev, withdraw, due_at, next_at, slot_at, attempts, progress,
+const deliveryColumns = `institution_id, id, kind, message_id, channel_id, state, rev, out_rev, withdraw, urgent, due_at, next_at, slot_at, attempts, progress,
 	remote_id, remote_url, error_class, error_code, error_detail, attempted_at, out_at, updated_at`
 
 func scanDelivery(s db.Scanner) (d Delivery, err error) {
 	var progress string
 	var due, next, slot, attempted, out, updated int64
-	err = s.Scan(&d.InstitutionID, &d.ID, &d.Kind, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &due, &next, &slot, &d.Attempts, &progress,
+	err = s.Scan(&d.InstitutionID, &d.ID, &d.Kind, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &d.Urgent, &due, &next, &slot, &d.Attempts, &progress,
 		&d.Remote.ID, &d.Remote.URL, &d.Class, &d.Code, &d.Detail, &attempted, &out, &updated)
 	if progress != "" {
 		d.Progress = channel.Progress(progress)
@@ -214,7 +216,7 @@ func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...fu
 		if err := tx.QueryRow(ctx, `SELECT `+wanted+` FROM delivery WHERE institution_id = $1 AND id = $2`, del.InstitutionID, del.ID).Scan(&open); err != nil || !open {
 			return err
 		}
-		return d.jobs.Enqueue(ctx, tx, deliver{del.InstitutionID, del.ID}, jobs.When{At: next, Queue: jobs.Delivery})
+		return d.jobs.Enqueue(ctx, tx, deliver{del.InstitutionID, del.ID}, jobs.When{At: next, Queue: laneOf(del.Urgent)})
 	})
 }
 
@@ -246,12 +248,12 @@ func task(ctx context.Context, tx *db.Tx, del Delivery, kind string, now time.Ti
 // is out now. A refused one is tried again, since the text may have been why.
 func (d *Desk) bringUp(ctx context.Context, tx *db.Tx, m Message, now time.Time) error {
 	ids, err := db.All(ctx, tx, db.Col[string], `
-		UPDATE delivery SET rev = $3, next_at = $4, updated_at = $5,
+		UPDATE delivery SET rev = $3, next_at = $4, updated_at = $5, urgent = $6,
 			state = CASE WHEN state = 'refused' THEN 'waiting' ELSE state END,
 			due_at = CASE WHEN state = 'refused' THEN $5 ELSE due_at END,
 			progress = CASE WHEN state IN ('waiting', 'refused') THEN '' ELSE progress END
 		WHERE institution_id = $1 AND message_id = $2 AND NOT withdraw
-		RETURNING id`, m.InstitutionID, m.ID, m.OutRev, db.At(now.Add(sweepGrace)), db.At(now))
+		RETURNING id`, m.InstitutionID, m.ID, m.OutRev, db.At(now.Add(sweepGrace)), db.At(now), m.Content.Category.urgent())
 	if err != nil {
 		return err
 	}
@@ -272,14 +274,26 @@ func (d *Desk) withdrawCopies(ctx context.Context, tx *db.Tx, m Message, now tim
 }
 
 func (d *Desk) enqueueAll(ctx context.Context, tx *db.Tx, institutionID string, ids []string) error {
-	work := make([]jobs.Args, len(ids))
-	for i, id := range ids {
-		work[i] = deliver{institutionID, id}
-	}
 	if err := tx.Notify(ctx, "delivery", institutionID); err != nil {
 		return err
 	}
-	return d.jobs.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Delivery})
+	lanes := map[bool][]jobs.Args{}
+	for some := range slices.Chunk(ids, 200) {
+		urgent, err := urgentAmong(ctx, tx, institutionID, some)
+		if err != nil {
+			return err
+		}
+		for _, id := range some {
+			is := slices.Contains(urgent, id)
+			lanes[is] = append(lanes[is], deliver{institutionID, id})
+		}
+	}
+	for urgent, work := range lanes {
+		if err := d.jobs.EnqueueAll(ctx, tx, work, jobs.When{Queue: laneOf(urgent)}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Deliveries lists a message's deliveries.

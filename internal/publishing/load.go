@@ -44,7 +44,7 @@ func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 		return p, nil // no text is needed to take one back
 	}
 	err = write(ctx)
-	p.post.Key = del.ID
+	p.post.Key, p.post.Urgent = del.ID, del.Urgent
 	return p, err
 }
 
@@ -122,13 +122,20 @@ func (d *Desk) workSweep(ctx context.Context, _ sweep) error {
 				return err
 			}
 		}
-		messages, err := db.All(ctx, tx, scan, `
-			SELECT institution_id, id FROM message WHERE state = 'scheduled' AND held = '' AND due_at < $1 LIMIT 500`, db.At(now.Add(-sweepGrace)))
+		type late struct {
+			institution, id string
+			category        Category
+		}
+		messages, err := db.All(ctx, tx, func(s db.Scanner) (m late, err error) {
+			err = s.Scan(&m.institution, &m.id, &m.category)
+			return m, err
+		}, `
+			SELECT institution_id, id, category FROM message WHERE state = 'scheduled' AND held = '' AND due_at < $1 LIMIT 500`, db.At(now.Add(-sweepGrace)))
 		if err != nil {
 			return err
 		}
-		for _, r := range messages {
-			if err := d.enqueueSendOut(ctx, tx, r.institution, r.id); err != nil {
+		for _, m := range messages {
+			if err := d.knock(ctx, tx, m.institution, m.id, m.category); err != nil {
 				return err
 			}
 		}

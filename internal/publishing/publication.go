@@ -34,8 +34,11 @@ func (d *Desk) workSendOut(ctx context.Context, j sendOut) error {
 		if err != nil {
 			return err
 		}
-		if m.State != Scheduled || m.Held != "" || m.Plan.Due.At.After(now) || !m.approvedNow() {
+		if m.State != Scheduled || m.Held != "" || !m.approvedNow() {
 			return nil
+		}
+		if m.Plan.Due.At.After(now) {
+			return d.again(ctx, tx, m, now)
 		}
 		why, err := d.holdReason(ctx, tx, m, now)
 		if err != nil {
@@ -112,7 +115,7 @@ func (d *Desk) goOut(ctx context.Context, tx *db.Tx, m *Message, now time.Time) 
 		if m.Content.Variant(c.ID).LeftOut {
 			continue
 		}
-		del := Delivery{InstitutionID: m.InstitutionID, Kind: aMessage, MessageID: m.ID, ChannelID: c.ID, Rev: m.Rev, DueAt: m.Plan.Due.At}
+		del := Delivery{InstitutionID: m.InstitutionID, Kind: aMessage, MessageID: m.ID, ChannelID: c.ID, Rev: m.Rev, DueAt: m.Plan.Due.At, Urgent: m.Content.Category.urgent()}
 		id, entered, err := enter(ctx, tx, del, "", now)
 		if err != nil {
 			return err

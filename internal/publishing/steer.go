@@ -9,7 +9,6 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
-	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/people"
 )
 
@@ -168,8 +167,4 @@ func (d *Desk) DoneTask(ctx context.Context, institutionID, id string) error {
 		}
 		return audit.Record(ctx, tx, institutionID, "task.done", id, nil, now)
 	})
-}
-
-func (d *Desk) enqueueSendOut(ctx context.Context, tx *db.Tx, institutionID, id string) error {
-	return d.jobs.Enqueue(ctx, tx, sendOut{institutionID, id}, jobs.When{Queue: jobs.Delivery})
 }

@@ -332,7 +332,7 @@ func (h *Hooks) enter(ctx context.Context, tx *db.Tx, all []Hook, e Event, paylo
 			hook.InstitutionID, id, hook.ID, e, string(body), db.At(now)); err != nil {
 			return err
 		}
-		if err := h.jobs.Enqueue(ctx, tx, deliver{hook.InstitutionID, id}, jobs.When{Queue: jobs.Delivery}); err != nil {
+		if err := h.jobs.Enqueue(ctx, tx, deliver{hook.InstitutionID, id}, jobs.When{Queue: jobs.Spread}); err != nil {
 			return err
 		}
 	}

@@ -174,7 +174,7 @@ func (h *Hooks) settle(ctx context.Context, hook Hook, d Delivery, o outcome) er
 		state, next := Failed, now
 		if more && !o.final && o.code != http.StatusGone {
 			state, next = Waiting, now.Add(after)
-			if err := h.jobs.Enqueue(ctx, tx, deliver{hook.InstitutionID, d.ID}, jobs.When{At: next, Queue: jobs.Delivery}); err != nil {
+			if err := h.jobs.Enqueue(ctx, tx, deliver{hook.InstitutionID, d.ID}, jobs.When{At: next, Queue: jobs.Spread}); err != nil {
 				return err
 			}
 		}
@@ -247,7 +247,7 @@ func (h *Hooks) takeUp(ctx context.Context, now time.Time) error {
 		if err != nil {
 			return err
 		}
-		return h.jobs.EnqueueAll(ctx, tx, args, jobs.When{Queue: jobs.Delivery})
+		return h.jobs.EnqueueAll(ctx, tx, args, jobs.When{Queue: jobs.Spread})
 	})
 }
 

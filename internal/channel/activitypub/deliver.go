@@ -78,7 +78,7 @@ func (s *Server) workSweep(ctx context.Context, _ sweep) error {
 		if err != nil {
 			return err
 		}
-		return s.pool.EnqueueAll(ctx, tx, due, jobs.When{Queue: jobs.Delivery})
+		return s.pool.EnqueueAll(ctx, tx, due, jobs.When{Queue: jobs.Spread})
 	})
 }
 
@@ -350,7 +350,7 @@ func (s *Server) record(ctx context.Context, v visit, all []*parcel, stop bool) 
 		if err := v.leave(ctx, tx); err != nil || !more {
 			return err
 		}
-		return s.pool.Enqueue(ctx, tx, v.deliver, jobs.When{Queue: jobs.Delivery})
+		return s.pool.Enqueue(ctx, tx, v.deliver, jobs.When{Queue: jobs.Spread})
 	})
 	return next, err
 }

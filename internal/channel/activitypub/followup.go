@@ -34,7 +34,7 @@ func (s *Server) lookUp(ctx context.Context, tx *db.Tx, in incoming) error {
 	if _, err := tx.Exec(ctx, `UPDATE ap_received SET body = $3 WHERE institution_id = $1 AND activity_id = $2`, in.ID(), in.Activity.ID, strings.ToValidUTF8(string(in.body), "\uFFFD")); err != nil {
 		return err
 	}
-	return s.pool.Enqueue(ctx, tx, followUp{in.ID(), in.Activity.ID}, jobs.When{})
+	return s.pool.Enqueue(ctx, tx, followUp{in.ID(), in.Activity.ID}, jobs.When{Queue: jobs.Errand})
 }
 
 // workFollowUp reads what is missing and does the rest. An error is tried again

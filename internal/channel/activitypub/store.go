@@ -146,7 +146,7 @@ func (s *Server) wake(ctx context.Context, tx *db.Tx, institutionID, activityID 
 	if err != nil {
 		return err
 	}
-	return s.pool.EnqueueAll(ctx, tx, hosts, jobs.When{Queue: jobs.Delivery})
+	return s.pool.EnqueueAll(ctx, tx, hosts, jobs.When{Queue: jobs.Spread})
 }
 
 // tidy is the job that forgets what has no use any more.

@@ -31,7 +31,7 @@ func (gather) Kind() string { return "webmention.gather" }
 // AfterPublish has the pages told to which a message links, or linked. It is called
 // in the transaction that publishes, corrects or withdraws.
 func (s *Service) AfterPublish(ctx context.Context, tx *db.Tx, institutionID, messageID string) error {
-	return s.jobs.Enqueue(ctx, tx, gather{institutionID, messageID}, jobs.When{Queue: jobs.Bulk})
+	return s.jobs.Enqueue(ctx, tx, gather{institutionID, messageID}, jobs.When{Queue: jobs.Spread})
 }
 
 // workGather writes down what is to be told, each link once for each revision, and
@@ -81,7 +81,7 @@ func (s *Service) workGather(ctx context.Context, j gather) error {
 		if len(all) == 0 {
 			return nil
 		}
-		return s.jobs.EnqueueAll(ctx, tx, all, jobs.When{Queue: jobs.Bulk})
+		return s.jobs.EnqueueAll(ctx, tx, all, jobs.When{Queue: jobs.Spread})
 	})
 }
 

@@ -155,7 +155,7 @@ func (s *Service) Receive(ctx context.Context, i institution.Institution, source
 			RETURNING id, rev`, i.ID, db.NewID(), src.String(), dst.String(), messageID, db.At(now)).Scan(&id, &rev); err != nil {
 			return err
 		}
-		return s.jobs.Enqueue(ctx, tx, verify{i.ID, id, rev}, jobs.When{})
+		return s.jobs.Enqueue(ctx, tx, verify{i.ID, id, rev}, jobs.When{Queue: jobs.Errand})
 	})
 }
 

@@ -172,9 +172,9 @@ func (n *Notices) HandOver(ctx context.Context, channelID string, p channel.Post
 			return err
 		}
 		fresh, err := tx.Change(ctx, `
-			INSERT INTO push_notice (institution_id, id, origin, channel_id, link, payload, state, until_at, next_at, created_at)
-			VALUES ($1, $2, $3, $4, $5, $6, 'sending', $7, $8, $8) ON CONFLICT (institution_id, origin) DO NOTHING`,
-			i.ID, id, p.Key, channelID, p.Link, text, db.At(now.Add(newsLife)), db.At(now))
+			INSERT INTO push_notice (institution_id, id, origin, channel_id, link, payload, urgent, state, until_at, next_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $9, 'sending', $7, $8, $8) ON CONFLICT (institution_id, origin) DO NOTHING`,
+			i.ID, id, p.Key, channelID, p.Link, text, db.At(now.Add(newsLife)), db.At(now), p.Urgent)
 		if err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (n *Notices) HandOver(ctx context.Context, channelID string, p channel.Post
 		if err := enter(ctx, tx, i.ID, id, profile.ID, n.tagKeys(p.Tags), now); err != nil {
 			return err
 		}
-		return n.jobs.Enqueue(ctx, tx, send{i.ID, id}, jobs.When{Queue: jobs.Bulk})
+		return n.jobs.Enqueue(ctx, tx, send{i.ID, id}, jobs.When{Queue: jobs.LaneOf(p.Urgent, jobs.Bulk)})
 	})
 	return r, err
 }

@@ -330,33 +330,37 @@ func asked(header string, now time.Time) time.Duration {
 func (n *Notices) workTick(ctx context.Context, _ tick) error {
 	return n.DB.InTx(ctx, func(tx *db.Tx) error {
 		open, err := due(ctx, tx, n.Clock())
-		args := make([]jobs.Args, len(open))
-		for i, j := range open {
-			args[i] = j
+		for _, j := range open {
+			if err := n.jobs.Enqueue(ctx, tx, j.send, jobs.When{Queue: jobs.LaneOf(j.urgent, jobs.Bulk)}); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
-		return n.jobs.EnqueueAll(ctx, tx, args, jobs.When{Queue: jobs.Bulk})
+		return err
 	})
 }
 
-func due(ctx context.Context, tx *db.Tx, now time.Time) ([]send, error) {
-	return db.All(ctx, tx, func(s db.Scanner) (j send, err error) {
-		err = s.Scan(&j.InstitutionID, &j.NoticeID)
+// dueNotice is a notice that waits for a worker.
+type dueNotice struct {
+	send
+	urgent bool
+}
+
+func due(ctx context.Context, tx *db.Tx, now time.Time) ([]dueNotice, error) {
+	return db.All(ctx, tx, func(s db.Scanner) (j dueNotice, err error) {
+		err = s.Scan(&j.InstitutionID, &j.NoticeID, &j.urgent)
 		return j, err
-	}, `SELECT institution_id, id FROM push_notice WHERE state = 'sending' AND next_at <= $1 AND lease_until < $1 ORDER BY created_at LIMIT 500`, db.At(now))
+	}, `SELECT institution_id, id, urgent FROM push_notice WHERE state = 'sending' AND next_at <= $1 AND lease_until < $1 ORDER BY created_at LIMIT 500`, db.At(now))
 }
 
 // SendDue sends at once, in the caller's goroutine, all that is due and that no
 // worker has: for tests.
 func (n *Notices) SendDue(ctx context.Context) error {
-	var open []send
+	var open []dueNotice
 	if err := n.DB.Read(ctx, func(tx *db.Tx) (err error) { open, err = due(ctx, tx, n.Clock()); return err }); err != nil {
 		return err
 	}
 	for _, j := range open {
-		if err := n.workSend(ctx, j); err != nil {
+		if err := n.workSend(ctx, j.send); err != nil {
 			return fmt.Errorf("send notice %s: %w", j.NoticeID, err)
 		}
 	}

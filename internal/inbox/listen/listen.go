@@ -137,7 +137,7 @@ func (p *Poller) tick(ctx context.Context, _ tick) error {
 		for some := range slices.Chunk(taken, together) {
 			work = append(work, reads{some})
 		}
-		return p.pool.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Delivery})
+		return p.pool.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Listen})
 	})
 }
 
@@ -161,7 +161,7 @@ func (p *Poller) ReadNow(ctx context.Context, institutionID, channelID string) e
 		if err := hurry(ctx, tx, institutionID, channelID, p.Clock()); err != nil {
 			return err
 		}
-		return p.pool.Enqueue(ctx, tx, reads{[]read{{institutionID, channelID}}}, jobs.When{Queue: jobs.Delivery})
+		return p.pool.Enqueue(ctx, tx, reads{[]read{{institutionID, channelID}}}, jobs.When{Queue: jobs.Listen})
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 func enqueue(ctx context.Context, c *Comments, tx *db.Tx, institutionID, link string) error {
-	return c.jobs.Enqueue(ctx, tx, c.sealedLink(institutionID, link), jobs.When{})
+	return c.jobs.Enqueue(ctx, tx, c.sealedLink(institutionID, link), jobs.When{Queue: jobs.Letters})
 }
 
 // linkShown is what an author sees behind the link: the draft to confirm, or what

@@ -159,7 +159,7 @@ func (s *Square) Finalize(ctx context.Context, a channel.Account, p channel.Post
 			return err
 		}
 		if w.contact {
-			if err := s.c.jobs.Enqueue(ctx, tx, announce{w.i.ID, p.Key}, jobs.When{}); err != nil {
+			if err := s.c.jobs.Enqueue(ctx, tx, announce{w.i.ID, p.Key}, jobs.When{Queue: jobs.Letters}); err != nil {
 				return err
 			}
 		}

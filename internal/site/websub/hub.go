@@ -197,7 +197,7 @@ func (h *Hub) accept(ctx context.Context, institutionID string, a asked, from ne
 			sealed = h.Box.Seal(secretPurpose(institutionID, a.Callback), a.Secret)
 		}
 		return h.jobs.Enqueue(ctx, tx, verify{InstitutionID: institutionID, Mode: a.Mode, Topic: a.Topic, Callback: a.Callback, Secret: sealed,
-			Lease: int64(a.Lease / time.Second), Until: db.At(now.Add(verifyLife))}, jobs.When{Queue: jobs.Delivery})
+			Lease: int64(a.Lease / time.Second), Until: db.At(now.Add(verifyLife))}, jobs.When{Queue: jobs.Errand})
 	})
 }
 

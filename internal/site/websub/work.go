@@ -209,7 +209,7 @@ func (h *Hub) workAnnounce(ctx context.Context, j announce) error {
 			work = append(work, ping{i.ID, u, j.MessageID})
 		}
 		for part := range slices.Chunk(work, 500) {
-			if err := h.jobs.EnqueueAll(ctx, tx, part, jobs.When{Queue: jobs.Delivery}); err != nil {
+			if err := h.jobs.EnqueueAll(ctx, tx, part, jobs.When{Queue: jobs.Spread}); err != nil {
 				return err
 			}
 		}
