@@ -214,10 +214,15 @@ func (p *Poller) read(ctx context.Context, job read) error {
 		}
 		return p.recheck(ctx, r)
 	})
-	if err != nil && !errors.Is(err, errTaken) {
-		return p.failed(context.WithoutCancel(ctx), r, err)
+	switch {
+	case err == nil, errors.Is(err, errTaken):
+		return nil
+	case jobs.Stopping(ctx): // cut by us: no failure of the source
+		lasting, done := jobs.Lasting(ctx)
+		defer done()
+		return p.DB.InTx(lasting, func(tx *db.Tx) error { return putDown(lasting, tx, r, p.Clock()) })
 	}
-	return nil
+	return p.failed(context.WithoutCancel(ctx), r, err)
 }
 
 // guarded makes an error of a panic: what one platform says must not end the reading

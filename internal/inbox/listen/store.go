@@ -138,6 +138,13 @@ func stumble(ctx context.Context, tx *db.Tx, r reading, e *channel.Error, now, n
 	return err
 }
 
+// putDown gives the lease of a source back, to be read again at once.
+func putDown(ctx context.Context, tx *db.Tx, r reading, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE source SET next_at = $4, lease_until = 0 WHERE institution_id = $1 AND channel_id = $2 AND lease_until = $3`,
+		r.institutionID, r.channelID, db.At(r.until), db.At(now))
+	return err
+}
+
 // spoken is a comment to look at again.
 type spoken struct {
 	at           int64
