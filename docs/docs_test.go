@@ -18,19 +18,17 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/webhook"
 )
 
-const begin, end = "<!-- settings -->\n", "<!-- /settings -->"
+// tables are the tables of a document that the program knows, by their name.
+func tables() map[string]func(lang string, p *i18n.Printer) string {
+	return map[string]func(string, *i18n.Printer) string{"settings": settings, "limits": limits}
+}
 
-// table is the settings as a document shows them.
-func table(t *testing.T, lang string) string {
-	t.Helper()
-	bundle, err := i18n.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := bundle.For(lang, time.UTC)
+// settings is the table of settings.
+func settings(lang string, p *i18n.Printer) string {
 	head := map[string]string{"it": "| Nel file | Nell'ambiente | Se manca | |\n", "en": "| In the file | In the environment | Default | |\n"}
 	var b strings.Builder
 	b.WriteString(head[lang] + "|---|---|---|---|\n")
@@ -44,28 +42,59 @@ func table(t *testing.T, lang string) string {
 	return b.String()
 }
 
+// limits is the table of what strangers may do, and how often.
+func limits(lang string, p *i18n.Printer) string {
+	head := map[string]string{"it": "| Limite | Che cosa | Contato per | Di seguito | Poi uno ogni |\n", "en": "| Limit | What | Counted by | At once | Then one every |\n"}
+	var b strings.Builder
+	b.WriteString(head[lang] + "|---|---|---|---|---|\n")
+	for _, l := range limit.Rules() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s |\n", l.Name, p.T(l.Text()), p.T(l.By.Text()), l.Burst, brief(l.Every))
+	}
+	return b.String()
+}
+
+// brief writes a time without the units that are zero: "10 s", "20 min", "8 h".
+func brief(d time.Duration) string {
+	for _, u := range []struct {
+		of   time.Duration
+		name string
+	}{{time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if d%u.of == 0 {
+			return fmt.Sprintf("%d %s", d/u.of, u.name)
+		}
+	}
+	return fmt.Sprintf("%d ms", d.Milliseconds())
+}
+
 // With ARENGO_TEST_UPDATE set the tables are written anew.
-func TestTablesOfSettingsAreThoseOfTheProgram(t *testing.T) {
+func TestTablesAreThoseOfTheProgram(t *testing.T) {
+	bundle, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for file, lang := range map[string]string{"it/amministratore.md": "it", "en/administrator.md": "en"} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		before, rest, ok := strings.Cut(string(text), begin)
-		now, after, ok2 := strings.Cut(rest, end)
-		if !ok || !ok2 {
-			t.Fatalf("%s has no table of settings", file)
-		}
-		want := table(t, lang)
-		if now == want {
-			continue
-		}
-		if os.Getenv("ARENGO_TEST_UPDATE") == "" {
-			t.Errorf("%s: the table of settings is old; run ARENGO_TEST_UPDATE=1 go test ./docs", file)
-			continue
-		}
-		if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
-			t.Fatal(err)
+		for name, table := range tables() {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+			before, rest, ok := strings.Cut(string(text), begin)
+			now, after, ok2 := strings.Cut(rest, end)
+			if !ok || !ok2 {
+				t.Fatalf("%s has no table of %s", file, name)
+			}
+			want := table(lang, bundle.For(lang, time.UTC))
+			if now == want {
+				continue
+			}
+			if os.Getenv("ARENGO_TEST_UPDATE") == "" {
+				t.Errorf("%s: the table of %s is old; run ARENGO_TEST_UPDATE=1 go test ./docs", file, name)
+				continue
+			}
+			if err := os.WriteFile(file, []byte(before+begin+want+end+after), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 }

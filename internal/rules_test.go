@@ -17,9 +17,9 @@ import (
 // of a lower ring; within a ring only the edges of sideways are allowed.
 var rings = [][]string{
 	{"count", "pb"}, // libraries: importable by anybody, they know nothing of the house
-	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret"},   // ground: no business words
-	{"institution", "people", "audit", "auth", "web", "api"},                       // kit: who asks, how we answer
-	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"}, // domains
+	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "limit"}, // ground: no business words
+	{"institution", "people", "audit", "auth", "web", "api"},                              // kit: who asks, how we answer
+	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"},        // domains
 	{"app", "demo"}, // wiring
 	{"testkit"},     // tests only
 }
@@ -31,6 +31,8 @@ var sideways = map[string]string{
 	"db -> fault":              "a full disk and a busy database are told to a person",
 	"fetch -> fault":           "an unreachable peer is told to a person",
 	"i18n -> fault":            "the catalogue puts faults into words",
+	"limit -> db":              "attempts are counted where all nodes see them",
+	"limit -> secret":          "what is counted is named by a keyed hash",
 	"jobs -> db":               "a job is enqueued in the caller's transaction",
 	"mail -> fault":            "a wrong address is told to a person",
 	"api -> institution":       "a token acts in one institution",

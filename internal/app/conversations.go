@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/auth"
@@ -22,12 +21,12 @@ import (
 	"codeberg.org/arengo/arengo/internal/insight"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/publishing/board"
 	"codeberg.org/arengo/arengo/internal/site/comments"
 	"codeberg.org/arengo/arengo/internal/site/policy"
 	"codeberg.org/arengo/arengo/internal/site/websub"
-	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/webhook"
 )
 
@@ -229,10 +228,10 @@ func (a *App) draftOfOffice(ctx context.Context, institutionID string, d office.
 }
 
 // guess counts a try at a link that does not exist.
-func (a *App) guess(ctx context.Context, from netip.Addr, now time.Time) (ok bool, err error) {
-	limit := db.Limit{Every: time.Minute, Burst: 20}
+func (a *App) guess(ctx context.Context, from limit.Network, now time.Time) (ok bool, err error) {
 	err = a.DB.InTx(ctx, func(tx *db.Tx) error {
-		ok, err = limit.Allow(ctx, tx, a.Box.MAC("limit", "office-link/"+web.Network(from)), now)
+		wait, err := limit.NewBook(a.Box).Take(ctx, tx, now, limit.OfficeLinks.From(from))
+		ok = wait == 0
 		return err
 	})
 	return ok, err

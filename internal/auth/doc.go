@@ -5,7 +5,7 @@
 // # Guessing, and locking others out
 //
 // Failed attempts are counted in the database, so that every node agrees, in
-// buckets that refill (see Limit). An attempt from a browser that is not known
+// buckets that refill (see package limit). An attempt from a browser that is not known
 // counts against its network, against the account from that network, and against
 // the account from anywhere; a success gives the attempt back. A town hall behind
 // one address therefore works, and so does a slow guesser from one place: a few

@@ -17,6 +17,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -91,9 +92,6 @@ const (
 	loginCeremony   = "login"
 )
 
-// limitCeremony lets each challenge be answered once, on whichever node.
-func limitCeremony() Limit { return Limit{"ceremony", time.Hour, 1} }
-
 // ceremony is what the browser gets to answer. State is the challenge, sealed, so
 // that the server keeps nothing until it is answered.
 type ceremony struct {
@@ -123,7 +121,7 @@ func writeJSON(w http.ResponseWriter, v any) error {
 	return json.NewEncoder(w).Encode(v)
 }
 
-// readAnswer opens the challenge and uses it up. Fault: Invalid.
+// readAnswer opens the challenge and uses it up, on whichever node. Fault: Invalid.
 func (s *Service) readAnswer(r *http.Request, whose string) (a answered, data webauthn.SessionData, err error) {
 	wrong := fault.New(fault.Invalid, "auth.passkey.failed")
 	body, err := io.ReadAll(r.Body)
@@ -139,7 +137,7 @@ func (s *Service) readAnswer(r *http.Request, whose string) (a answered, data we
 	}
 	ctx := r.Context()
 	return a, data, s.db.InTx(ctx, func(tx *db.Tx) error {
-		wait, err := s.take(ctx, tx, limitCeremony(), data.Challenge, s.now())
+		wait, err := s.limits.Take(ctx, tx, s.now(), limit.Ceremony.Of(data.Challenge))
 		if err == nil && wait > 0 {
 			err = wrong
 		}
@@ -292,7 +290,7 @@ func (s *Service) beginPasskey(w http.ResponseWriter, r *http.Request) error {
 // and what unlocks it. No code is asked for.
 func (s *Service) finishPasskey(w http.ResponseWriter, r *http.Request) error {
 	ctx, now := r.Context(), s.now()
-	network := []bucketOf{{limitLink(), s.placeOf(r).network}}
+	network := []limit.Spend{limit.Links.From(web.From(r))}
 	if err := s.db.InTx(ctx, func(tx *db.Tx) error { return s.spend(ctx, tx, network, now) }); err != nil {
 		return err
 	}
@@ -313,7 +311,7 @@ func (s *Service) finishPasskey(w http.ResponseWriter, r *http.Request) error {
 		if personID, err = s.verifyPasskey(ctx, tx, party, data, parsed, now); err != nil {
 			return err
 		}
-		return s.refund(ctx, tx, network)
+		return s.limits.GiveBack(ctx, tx, network...)
 	})
 	if err != nil {
 		return err

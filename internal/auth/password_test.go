@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -104,19 +103,6 @@ func TestPasswordRules(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: %q, want %q", password, got, want)
 		}
-	}
-}
-
-func TestNetworkIsCountedByAddressOrPrefix(t *testing.T) {
-	for text, want := range map[string]string{
-		"203.0.113.7": "203.0.113.7/32", "2001:db8:1:2ab::9": "2001:db8:1:200::/56", "fe80::1%eth0": "fe80::/56",
-	} {
-		if got := network(netip.MustParseAddr(text), 32, 56); got != want {
-			t.Errorf("network(%s) = %s, want %s", text, got, want)
-		}
-	}
-	if got := network(netip.Addr{}, 32, 56); got != "" {
-		t.Errorf("no address: %q", got)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
@@ -52,6 +53,7 @@ type Service struct {
 	base   *url.URL
 	now    func() time.Time
 	hasher *Hasher
+	limits limit.Book
 	mail   Mailer
 	oidc   *provider
 	demo   bool
@@ -73,7 +75,7 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
 	}
-	s := &Service{db: o.DB, box: o.Box, bundle: o.Bundle, base: o.BaseURL, now: o.Now, hasher: hasher, mail: o.Mail, demo: o.Demo}
+	s := &Service{db: o.DB, box: o.Box, bundle: o.Bundle, base: o.BaseURL, now: o.Now, hasher: hasher, limits: limit.NewBook(o.Box), mail: o.Mail, demo: o.Demo}
 	if o.OIDC != nil {
 		if s.oidc, err = newProvider(*o.OIDC); err != nil {
 			return nil, fmt.Errorf("auth: %w", err)

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -13,74 +12,42 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
 // place is where an attempt comes from.
 type place struct {
-	network string // what is counted together: an IPv4 address, an IPv6 /56
+	network limit.Network
 	device  string // hash of the device cookie, or empty
 }
 
 func (s *Service) placeOf(r *http.Request) place {
-	p := place{network: network(web.ClientIP(r), 32, 56)}
+	p := place{network: web.From(r)}
 	if c, err := r.Cookie(s.deviceCookie()); err == nil {
 		p.device = digest(c.Value)
 	}
 	return p
 }
 
-// network is the prefix of an address with so many bits; "" for no address.
-func network(a netip.Addr, bits4, bits6 int) string {
-	bits := bits6
-	if a.Is4() {
-		bits = bits4
-	}
-	p, err := a.WithZone("").Prefix(bits)
-	if err != nil || !p.IsValid() {
-		return ""
-	}
-	return p.String()
-}
-
-// bucketOf is a limit with the name of one of its buckets.
-type bucketOf struct {
-	Limit
-	of string
-}
-
 // buckets lists what an attempt on an account counts against: see the package
 // comment. email is counted as typed, so that unknown accounts behave as known ones.
-func buckets(email string, known bool, p place) []bucketOf {
+func buckets(email string, known bool, p place) []limit.Spend {
 	if known {
-		return []bucketOf{{limitDevice(), email + "/" + p.device}}
+		return []limit.Spend{limit.SignInDevice.Of(p.device).And(email)}
 	}
-	return []bucketOf{{limitNetwork(), p.network}, {limitPlace(), email + "/" + p.network}, {limitAccount(), email}}
+	return []limit.Spend{limit.SignInNetwork.From(p.network), limit.SignInPlace.From(p.network).And(email), limit.SignInAccount.Of(email)}
 }
 
 // spend takes one attempt from each bucket. Fault: TooMany, with the minutes to
 // wait, when one of them is empty; then the transaction must not commit.
-func (s *Service) spend(ctx context.Context, tx *db.Tx, all []bucketOf, now time.Time) error {
-	for _, b := range all {
-		wait, err := s.take(ctx, tx, b.Limit, b.of, now)
-		if err != nil {
-			return err
-		}
-		if wait > 0 {
-			return fault.New(fault.TooMany, "auth.too_many", int(wait/time.Minute)+1)
-		}
+func (s *Service) spend(ctx context.Context, tx *db.Tx, all []limit.Spend, now time.Time) error {
+	wait, err := s.limits.Take(ctx, tx, now, all...)
+	if err == nil && wait > 0 {
+		err = fault.New(fault.TooMany, "auth.too_many", int(wait/time.Minute)+1)
 	}
-	return nil
-}
-
-func (s *Service) refund(ctx context.Context, tx *db.Tx, all []bucketOf) error {
-	for _, b := range all {
-		if err := s.giveBack(ctx, tx, b.Limit, b.of); err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 // checkPassword returns the person with the address and password. Faults: Invalid
@@ -90,7 +57,7 @@ func (s *Service) checkPassword(ctx context.Context, email, password string, fro
 	email = strings.ToLower(strings.TrimSpace(email))
 	var p people.Person
 	var stored string
-	var all []bucketOf
+	var all []limit.Spend
 	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
 		p, stored, err = passwordOf(ctx, tx, email)
 		if err != nil {
@@ -127,7 +94,7 @@ func (s *Service) checkPassword(ctx context.Context, email, password string, fro
 				return err
 			}
 		}
-		return s.refund(ctx, tx, all)
+		return s.limits.GiveBack(ctx, tx, all...)
 	})
 }
 
@@ -215,7 +182,7 @@ func (s *Service) begin(w http.ResponseWriter, r *http.Request, personID, how st
 	s.kit.Touch(r)
 	s.kit.Sessions.Put(ctx, personKey, personID)
 	s.kit.Sessions.Put(ctx, agentKey, agent(r.UserAgent()))
-	s.kit.Sessions.Put(ctx, networkKey, network(web.ClientIP(r), 24, 48))
+	s.kit.Sessions.Put(ctx, networkKey, web.From(r).Coarse())
 	s.kit.Sessions.Put(ctx, provedKey, now.UnixMicro())
 	return nil
 }

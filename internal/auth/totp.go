@@ -16,6 +16,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 )
 
@@ -184,17 +185,17 @@ func recoveryLeft(ctx context.Context, tx *db.Tx, personID string) (n int, err e
 // about the field "code", and TooMany.
 func (s *Service) checkSecond(ctx context.Context, personID, code string, from place, now time.Time) error {
 	var known bool
-	spent := func() bucketOf {
+	spent := func() limit.Spend {
 		if known {
-			return bucketOf{limitCode(), personID + "/" + from.device}
+			return limit.CodeDevice.Of(from.device).And(personID)
 		}
-		return bucketOf{limitCode(), personID + "/" + from.network}
+		return limit.Code.Of(personID)
 	}
 	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
 		if known, err = knownDevice(ctx, tx, from.device, personID); err != nil {
 			return err
 		}
-		return s.spend(ctx, tx, []bucketOf{spent()}, now)
+		return s.spend(ctx, tx, []limit.Spend{spent()}, now)
 	})
 	if err != nil {
 		return err
@@ -210,7 +211,7 @@ func (s *Service) checkSecond(ctx context.Context, personID, code string, from p
 		if !ok {
 			return fault.InvalidField("code", "auth.code.wrong")
 		}
-		return s.refund(ctx, tx, []bucketOf{spent()})
+		return s.limits.GiveBack(ctx, tx, spent())
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
@@ -64,7 +65,7 @@ func (s *Service) forgotten(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) sendReset(r *http.Request, email string) error {
 	ctx, now := r.Context(), s.now()
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		if err := s.spend(ctx, tx, []bucketOf{{limitLink(), s.placeOf(r).network}}, now); err != nil {
+		if err := s.spend(ctx, tx, []limit.Spend{limit.Links.From(web.From(r))}, now); err != nil {
 			return err
 		}
 		p, err := people.ByEmail(ctx, tx, email)
@@ -75,7 +76,7 @@ func (s *Service) sendReset(r *http.Request, email string) error {
 			return err
 		}
 		// A mailbox is not flooded: past the limit nothing is sent, silently.
-		if wait, err := s.take(ctx, tx, limitMail(), p.ID, now); err != nil || wait > 0 {
+		if wait, err := s.limits.Take(ctx, tx, now, limit.ResetLetters.Of(p.ID)); err != nil || wait > 0 {
 			return err
 		}
 		token, err := newLink(ctx, tx, purposeReset, p.ID, "", now.Add(resetLife), now)
@@ -104,7 +105,7 @@ func (s *Service) showLink(w http.ResponseWriter, r *http.Request) error {
 // linkPerson is whose link it is. Fault: NotFound, TooMany.
 func (s *Service) linkPerson(r *http.Request) (p people.Person, err error) {
 	ctx := r.Context()
-	network := []bucketOf{{limitLink(), s.placeOf(r).network}}
+	network := []limit.Spend{limit.Links.From(web.From(r))}
 	if err := s.db.InTx(ctx, func(tx *db.Tx) error { return s.spend(ctx, tx, network, s.now()) }); err != nil {
 		return p, err
 	}
@@ -116,7 +117,7 @@ func (s *Service) linkPerson(r *http.Request) (p people.Person, err error) {
 		if p, err = people.ByID(ctx, tx, l.personID); err != nil {
 			return err
 		}
-		return s.refund(ctx, tx, network)
+		return s.limits.GiveBack(ctx, tx, network...)
 	})
 	return p, err
 }

@@ -2,24 +2,45 @@ package db
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
 // Limit is a bucket of attempts: Burst at once, then one Every so often. It is
 // kept as the moment at which the bucket is full again (generic cell rate
-// algorithm), so that all nodes count together and a bucket costs one row.
+// algorithm), so that all nodes count together and a bucket costs one row. What is
+// limited, and how much, is the table of package limit.
 type Limit struct {
 	Every time.Duration
 	Burst int
 }
 
-// Allow counts an attempt in a bucket and reports whether it may go on. The
-// bucket's name is stored: what would tell who somebody is must be hashed first.
-func (l Limit) Allow(ctx context.Context, tx *Tx, bucket string, now time.Time) (bool, error) {
+// Take counts an attempt in a bucket. wait is 0 when it may go on, else how long
+// until the next one may. The bucket's name is stored: what would tell who somebody
+// is must be hashed first.
+func (l Limit) Take(ctx context.Context, tx *Tx, bucket string, now time.Time) (wait time.Duration, err error) {
+	most := now.Add(time.Duration(l.Burst-1) * l.Every)
 	n, err := tx.Change(ctx, `
 		INSERT INTO rate_limit (bucket, full_at) VALUES ($1, $2)
 		ON CONFLICT (bucket) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $3 THEN rate_limit.full_at + $4 ELSE $2 END
 			WHERE rate_limit.full_at <= $5`,
-		bucket, At(now.Add(l.Every)), At(now), l.Every.Microseconds(), At(now.Add(time.Duration(l.Burst-1)*l.Every)))
-	return n == 1, err
+		bucket, At(now.Add(l.Every)), At(now), l.Every.Microseconds(), At(most))
+	if err != nil || n == 1 {
+		return 0, err
+	}
+	var full int64
+	err = tx.QueryRow(ctx, `SELECT full_at FROM rate_limit WHERE bucket = $1`, bucket).Scan(&full)
+	if errors.Is(err, ErrNone) { // it has been forgotten since: it was full
+		return time.Millisecond, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return max(When(full).Sub(most), time.Millisecond), nil
+}
+
+// GiveBack returns an attempt that turned out to be none.
+func (l Limit) GiveBack(ctx context.Context, tx *Tx, bucket string) error {
+	_, err := tx.Exec(ctx, `UPDATE rate_limit SET full_at = full_at - $2 WHERE bucket = $1`, bucket, l.Every.Microseconds())
+	return err
 }

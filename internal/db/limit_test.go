@@ -14,7 +14,11 @@ func TestLimitAllowsABurstAndThenOneEverySoOften(t *testing.T) {
 		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 		try := func(bucket string, at time.Time) (ok bool) {
 			t.Helper()
-			if err := d.InTx(t.Context(), func(tx *db.Tx) (err error) { ok, err = l.Allow(t.Context(), tx, bucket, at); return err }); err != nil {
+			if err := d.InTx(t.Context(), func(tx *db.Tx) error {
+				wait, err := l.Take(t.Context(), tx, bucket, at)
+				ok = wait == 0
+				return err
+			}); err != nil {
 				t.Fatal(err)
 			}
 			return ok

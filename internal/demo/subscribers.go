@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/publishing"
 )
@@ -42,7 +43,7 @@ func (t *town) subscribe(ctx context.Context, group []subscriber) error {
 			u.Scopes = append(u.Scopes, newsletter.Scope{Kind: "tag", Value: publishing.TagKey(tag)})
 		}
 		// Each at home: the limit on a network is for one that asks for many.
-		home := netip.AddrFrom4([4]byte{198, 18, byte(len(s.Email)), byte(n + 1)})
+		home := limit.Of(netip.AddrFrom4([4]byte{198, 18, byte(len(s.Email)), byte(n + 1)}))
 		if err := t.app.Newsletter.Subscribe(ctx, t.cesate, u, home); err != nil {
 			return fmt.Errorf("subscribe %s: %w", s.Email, err)
 		}

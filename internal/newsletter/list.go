@@ -8,7 +8,6 @@ import (
 	"fmt"
 	htmltemplate "html/template"
 	"log/slog"
-	"net/netip"
 	"net/url"
 	"strings"
 	"text/template"
@@ -19,6 +18,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/mail"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
@@ -100,17 +100,6 @@ func New(o Options, r *jobs.Registry) (*List, error) {
 // Use gives the list the pool in which it enqueues its work.
 func (l *List) Use(p *jobs.Pool) { l.jobs = p }
 
-// The limits of subscribing: a network is a school or a library with many people
-// behind one address, an address is one mailbox that must not be flooded.
-func perNetwork() db.Limit { return db.Limit{Every: 30 * time.Second, Burst: 30} }
-func perAddress() db.Limit { return db.Limit{Every: 8 * time.Hour, Burst: 3} }
-
-// take counts an attempt and reports whether it may go on. What it is about is
-// stored as a keyed hash.
-func (l *List) take(ctx context.Context, tx *db.Tx, b db.Limit, what, of string, now time.Time) (bool, error) {
-	return b.Allow(ctx, tx, l.box.MAC("limit", "newsletter-"+what+"/"+of), now)
-}
-
 // confirm is the job that sends a confirmation letter. Everything in it is
 // sealed; it ends with the link.
 type confirm struct {
@@ -122,7 +111,7 @@ func (confirm) Kind() string { return "newsletter.confirm" }
 
 // Subscribe sends a confirmation link to an address, whether it is subscribed
 // already or not; nothing else is kept. Faults: Invalid, TooMany for the network.
-func (l *List) Subscribe(ctx context.Context, i institution.Institution, u Subscriber, from netip.Addr) error {
+func (l *List) Subscribe(ctx context.Context, i institution.Institution, u Subscriber, from limit.Network) error {
 	now := l.clock()
 	email, err := mail.NormalAddress("email", u.Email)
 	if err != nil {
@@ -135,14 +124,15 @@ func (l *List) Subscribe(ctx context.Context, i institution.Institution, u Subsc
 		return err
 	}
 	return l.db.InTx(ctx, func(tx *db.Tx) error {
-		if ok, err := l.take(ctx, tx, perNetwork(), "network", i.ID+"/"+web.Network(from), now); err != nil {
+		limits := limit.NewBook(l.box)
+		if wait, err := limits.Take(ctx, tx, now, limit.Newsletter.From(from)); err != nil {
 			return err
-		} else if !ok {
+		} else if wait > 0 {
 			return fault.New(fault.TooMany, "newsletter.too_many")
 		}
 		// An address that is asked for again and again gets no more letters; who asks
 		// does not learn it.
-		if ok, err := l.take(ctx, tx, perAddress(), "address", i.ID+"/"+email, now); err != nil || !ok {
+		if wait, err := limits.Take(ctx, tx, now, limit.NewsletterAddress.Of(email)); err != nil || wait > 0 {
 			return err
 		}
 		return l.jobs.Enqueue(ctx, tx, confirm{i.ID, sealed}, jobs.When{Queue: jobs.Letters})

@@ -13,6 +13,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -188,7 +189,7 @@ func TestProgramsAndFloodsSendNoLetters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := asked(); n != perAddress().Burst {
+	if n := asked(); n != limit.NewsletterAddress.Line().Burst {
 		t.Errorf("one address was written to %d times", n)
 	}
 	var err error

@@ -19,6 +19,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/mail"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/secret"
@@ -292,4 +293,4 @@ func (w *town) link(l mail.Letter, part string) string {
 
 func open(t *testing.T) *town { t.Helper(); return newTown(t, testkit.SQLite(t)) }
 
-var anywhere = netip.MustParseAddr("203.0.113.7")
+var anywhere = limit.Of(netip.MustParseAddr("203.0.113.7"))

@@ -150,7 +150,7 @@ func (l *List) subscribe(w http.ResponseWriter, r *http.Request) error {
 	cadence, scopes := page.read(nil)
 	err = form.Err()
 	if err == nil {
-		err = l.Subscribe(r.Context(), i, Subscriber{Email: email, Locale: l.kit.Printer(r).Lang(), Cadence: cadence, Scopes: scopes}, web.ClientIP(r))
+		err = l.Subscribe(r.Context(), i, Subscriber{Email: email, Locale: l.kit.Printer(r).Lang(), Cadence: cadence, Scopes: scopes}, web.From(r))
 	}
 	if err != nil {
 		if !form.Fail(l.kit.Printer(r), err) {

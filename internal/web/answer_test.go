@@ -105,7 +105,7 @@ func TestOnlyTrustedProxiesSpeakForReaders(t *testing.T) {
 		o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	})
 	var got string
-	s.Handle(s.mux, "GET /x", func(w http.ResponseWriter, r *http.Request) error { got = web.ClientIP(r).String(); return nil })
+	s.Handle(s.mux, "GET /x", func(w http.ResponseWriter, r *http.Request) error { got = web.From(r).Addr().String(); return nil })
 	cases := []struct{ remote, forwarded, want string }{
 		{"203.0.113.5:1", "198.51.100.9", "203.0.113.5"},
 		{"10.0.0.1:1", "198.51.100.9", "198.51.100.9"},
@@ -113,6 +113,12 @@ func TestOnlyTrustedProxiesSpeakForReaders(t *testing.T) {
 		{"10.0.0.1:1", "nonsense", "10.0.0.1"},
 		{"10.0.0.1:1", "", "10.0.0.1"},
 		{"[fd00::1]:1", "2001:db8::7", "2001:db8::7"},
+		{"10.0.0.1:1", "198.51.100.9:51234", "198.51.100.9"},
+		{"10.0.0.1:1", "[2001:db8::7]", "2001:db8::7"},
+		{"10.0.0.1:1", "[2001:db8::7]:443", "2001:db8::7"},
+		{"10.0.0.1:1", "198.51.100.9,", "198.51.100.9"},
+		{"10.0.0.1:1", ", 198.51.100.9 , ,", "198.51.100.9"},
+		{"10.0.0.1:1", "unknown", "10.0.0.1"},
 		{"[::ffff:10.0.0.1]:1", "198.51.100.9", "198.51.100.9"},
 	}
 	for _, c := range cases {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // RequestIDHeader carries the id that an error page shows and the log holds.
@@ -83,22 +84,9 @@ func stateOf(r *http.Request) *request {
 // RequestID is the id of the request, "" outside the kit.
 func RequestID(r *http.Request) string { return stateOf(r).id }
 
-// ClientIP is the address of the reader, seen through the trusted proxies.
-func ClientIP(r *http.Request) netip.Addr { return stateOf(r).client }
-
-// Network is the part of an address that counts as one place when tries are
-// counted: /24, or /48 of IPv6.
-func Network(a netip.Addr) string {
-	bits := 24
-	if a.Is6() {
-		bits = 48
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return "unknown"
-	}
-	return p.String()
-}
+// From is the network of the reader, seen through the trusted proxies: what limits
+// count by.
+func From(r *http.Request) limit.Network { return limit.Of(stateOf(r).client) }
 
 // Printer writes in the reader's language and the institution's zone.
 func (k *Kit) Printer(r *http.Request) *i18n.Printer {
@@ -126,13 +114,28 @@ func clientIP(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	addr := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && within(addr, trusted); i-- {
-		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if strings.TrimSpace(hops[i]) == "" {
+			continue // a comma too many
+		}
+		hop, err := parseHop(hops[i])
 		if err != nil {
 			break
 		}
 		addr = hop.Unmap()
 	}
 	return addr
+}
+
+// parseHop reads an address as proxies write it: bare, in brackets, with a port.
+func parseHop(text string) (netip.Addr, error) {
+	text = strings.TrimSpace(text)
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		return a.Addr(), nil
+	}
+	if inner, ok := strings.CutPrefix(text, "["); ok {
+		text = strings.TrimSuffix(inner, "]")
+	}
+	return netip.ParseAddr(text)
 }
 
 func within(addr netip.Addr, prefixes []netip.Prefix) bool {

@@ -54,7 +54,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, p place) error 
 func (s *Server) accept(w http.ResponseWriter, r *http.Request, p place) error {
 	ctx, now := r.Context(), s.clock()
 	claimed := claimedHost(r.Header, p)
-	if !s.doors.let(web.ClientIP(r).String(), claimed, now) {
+	if !s.doors.let(web.From(r).String(), claimed, now) {
 		return &refusal{http.StatusTooManyRequests, "too many activities from " + claimed}
 	}
 	if claimed == p.host() {

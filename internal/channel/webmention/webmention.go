@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -76,11 +76,6 @@ func (s *Service) Mount(mux *http.ServeMux) {
 	s.o.Kit.Handle(mux, "POST "+Path, s.receive, web.WithoutSession(), web.AnyOrigin(), web.MaxBody(16<<10))
 }
 
-// The limits of being told: each machine that tells, and each site that links, has
-// its own, so that a flood from one slows that one only.
-func perTeller() db.Limit { return db.Limit{Every: 5 * time.Second, Burst: 60} }
-func perSource() db.Limit { return db.Limit{Every: 20 * time.Second, Burst: 30} }
-
 // receive takes a webmention and answers 202: it is verified afterwards.
 func (s *Service) receive(w http.ResponseWriter, r *http.Request) error {
 	i, err := institution.Of(r.Context())
@@ -91,7 +86,7 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = s.Receive(r.Context(), i, form.String("source"), form.String("target"), web.ClientIP(r))
+	err = s.Receive(r.Context(), i, form.String("source"), form.String("target"), web.From(r))
 	status, text := http.StatusAccepted, s.o.Kit.Printer(r).T("webmention.accepted")
 	switch f := fault.Of(err); {
 	case err == nil:
@@ -111,7 +106,7 @@ func (s *Service) receive(w http.ResponseWriter, r *http.Request) error {
 
 // Receive takes note that source says it links to target, one of our messages.
 // Faults: Invalid, TooMany.
-func (s *Service) Receive(ctx context.Context, i institution.Institution, source, target string, from netip.Addr) error {
+func (s *Service) Receive(ctx context.Context, i institution.Institution, source, target string, from limit.Network) error {
 	src, ok := webAddress(source)
 	if !ok || s.ours(i, src) {
 		return fault.New(fault.Invalid, "webmention.source")
@@ -128,15 +123,11 @@ func (s *Service) Receive(ctx context.Context, i institution.Institution, source
 	src.Fragment, dst.Fragment = "", ""
 	now := s.o.Clock()
 	return s.o.DB.InTx(ctx, func(tx *db.Tx) error {
-		for _, l := range []struct {
-			limit db.Limit
-			of    string
-		}{{perTeller(), "teller/" + from.String()}, {perSource(), "source/" + src.Hostname()}} {
-			if ok, err := l.limit.Allow(ctx, tx, s.o.Box.MAC("limit", "webmention-"+l.of), now); err != nil {
-				return err
-			} else if !ok {
-				return fault.New(fault.TooMany, "webmention.too_many")
-			}
+		// A flood from one network, or about one site, slows that one only.
+		if wait, err := limit.NewBook(s.o.Box).Take(ctx, tx, now, limit.Mentions.From(from), limit.MentionSource.Of(src.Hostname())); err != nil {
+			return err
+		} else if wait > 0 {
+			return fault.New(fault.TooMany, "webmention.too_many")
 		}
 		var messageID string
 		err := tx.QueryRow(ctx, `SELECT message_id FROM publication WHERE institution_id = $1 AND slug = $2 AND withdrawn_at = 0`, i.ID, slug).Scan(&messageID)

@@ -15,6 +15,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -139,11 +140,11 @@ func TestWhatIsNoWebmentionIsRefusedAtOnce(t *testing.T) {
 func TestFloodFromOneSiteSlowsThatSiteOnly(t *testing.T) {
 	w := open(t)
 	last := 0
-	for n := range perSource().Burst + 1 {
+	for n := range limit.MentionSource.Line().Burst + 1 {
 		last = w.post(url.Values{"source": {fmt.Sprintf("https://flood.example/%d", n)}, "target": {w.target}}).Code
 	}
 	if last != http.StatusTooManyRequests {
-		t.Errorf("after %d: %d", perSource().Burst, last)
+		t.Errorf("after %d: %d", limit.MentionSource.Line().Burst, last)
 	}
 	if rec := w.post(url.Values{"source": {"https://altro.example/1"}, "target": {w.target}}); rec.Code != http.StatusAccepted {
 		t.Errorf("another site: %d", rec.Code)

@@ -13,6 +13,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -281,21 +282,21 @@ func TestBadSubscriptionIsRefusedAndStoresNothing(t *testing.T) {
 	} {
 		s := good
 		change(&s)
-		if err := w.notices.Subscribe(t.Context(), w.i.ID, s, "", netip.MustParseAddr("192.0.2.7")); !fault.Is(err, fault.Invalid) {
+		if err := w.notices.Subscribe(t.Context(), w.i.ID, s, "", limit.Of(netip.MustParseAddr("192.0.2.7"))); !fault.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	if n := w.figures().Subscriptions; n != 0 {
 		t.Errorf("%d subscriptions stored", n)
 	}
-	w.must(w.notices.Subscribe(t.Context(), w.i.ID, good, "", netip.MustParseAddr("192.0.2.7")))
+	w.must(w.notices.Subscribe(t.Context(), w.i.ID, good, "", limit.Of(netip.MustParseAddr("192.0.2.7"))))
 }
 
 func TestOneNetworkCannotStoreWithoutEnd(t *testing.T) {
 	w := newTown(t, testkit.SQLite(t))
-	here, there := netip.MustParseAddr("192.0.2.7"), netip.MustParseAddr("198.51.100.7")
+	here, there := limit.Of(netip.MustParseAddr("192.0.2.7")), limit.Of(netip.MustParseAddr("198.51.100.7"))
 	var refused int
-	for n := range perNetwork().Burst + 10 {
+	for n := range limit.Notices.Line().Burst + 10 {
 		err := w.notices.Subscribe(t.Context(), w.i.ID, browser(t, fmt.Sprintf("http://127.0.0.1:9/%d", n)), "", here)
 		if fault.Is(err, fault.TooMany) {
 			refused++
@@ -307,7 +308,7 @@ func TestOneNetworkCannotStoreWithoutEnd(t *testing.T) {
 		t.Errorf("%d refused, want 10", refused)
 	}
 	w.must(w.notices.Subscribe(t.Context(), w.i.ID, browser(t, "http://127.0.0.1:9/other"), "", there))
-	w.advance(perNetwork().Every)
+	w.advance(limit.Notices.Line().Every)
 	w.must(w.notices.Subscribe(t.Context(), w.i.ID, browser(t, "http://127.0.0.1:9/later"), "", here))
 }
 

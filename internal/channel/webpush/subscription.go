@@ -15,7 +15,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
-	"codeberg.org/arengo/arengo/internal/web"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // Subscription is one browser that asked to be told, as the browser describes itself
@@ -154,7 +154,7 @@ func forget(ctx context.Context, tx *db.Tx, institutionID, id string, now time.T
 // Subscribe stores a browser's choices. old is the endpoint that the browser had
 // before its push service gave it another one, or empty: its choices pass on.
 // Faults: Invalid, TooMany for the network.
-func (n *Notices) Subscribe(ctx context.Context, institutionID string, s Subscription, old string, from netip.Addr) error {
+func (n *Notices) Subscribe(ctx context.Context, institutionID string, s Subscription, old string, from limit.Network) error {
 	if err := s.check(n.AllowLoopback); err != nil {
 		return err
 	}
@@ -167,10 +167,9 @@ func (n *Notices) Subscribe(ctx context.Context, institutionID string, s Subscri
 	}
 	now := n.Clock()
 	return n.DB.InTx(ctx, func(tx *db.Tx) error {
-		// The network is stored as a keyed hash.
-		if ok, err := perNetwork().Allow(ctx, tx, n.Box.MAC("limit", "webpush-network/"+institutionID+"/"+web.Network(from)), now); err != nil {
+		if wait, err := limit.NewBook(n.Box).Take(ctx, tx, now, limit.Notices.From(from)); err != nil {
 			return err
-		} else if !ok {
+		} else if wait > 0 {
 			return fault.New(fault.TooMany, "webpush.too_many")
 		}
 		if old != "" && old != s.Endpoint {
@@ -201,7 +200,3 @@ func (n *Notices) Unsubscribe(ctx context.Context, institutionID, endpoint strin
 		return forget(ctx, tx, institutionID, id, n.Clock())
 	})
 }
-
-// perNetwork is the limit of subscribing: a network is a school or a library with
-// many people behind one address.
-func perNetwork() db.Limit { return db.Limit{Every: 30 * time.Second, Burst: 30} }

@@ -21,6 +21,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
@@ -133,7 +134,7 @@ func browser(t testing.TB, endpoint string) Subscription {
 func (w *town) subscribe(s Subscription, scopes ...Scope) {
 	w.Helper()
 	s.Scopes = scopes
-	w.must(w.notices.Subscribe(w.Context(), w.i.ID, s, "", netip.MustParseAddr("192.0.2.7")))
+	w.must(w.notices.Subscribe(w.Context(), w.i.ID, s, "", limit.Of(netip.MustParseAddr("192.0.2.7"))))
 }
 
 // publish hands a message over and lets what is due go out.

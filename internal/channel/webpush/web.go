@@ -124,7 +124,7 @@ func (n *Notices) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err := form.Err(); err != nil {
 		return err
 	}
-	if err := n.Subscribe(r.Context(), i.ID, s, form.String("old"), web.ClientIP(r)); err != nil {
+	if err := n.Subscribe(r.Context(), i.ID, s, form.String("old"), web.From(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"embed"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/auth"
@@ -13,6 +12,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
@@ -39,7 +39,7 @@ type Options struct {
 	Draft func(ctx context.Context, institutionID string, d Draft, linked func(ctx context.Context, tx *db.Tx, messageID string) error) error
 	// Guess counts a try at a link that does not exist, from a network; false when
 	// there were too many.
-	Guess func(ctx context.Context, from netip.Addr, now time.Time) (bool, error)
+	Guess func(ctx context.Context, from limit.Network, now time.Time) (bool, error)
 }
 
 // Draft is what becomes a message.

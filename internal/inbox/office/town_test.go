@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/inbox/office/hours"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/secret"
@@ -206,7 +206,7 @@ func (w *town) draft(ctx context.Context, institutionID string, d office.Draft, 
 }
 
 // guess lets three wrong links of a network pass.
-func (w *town) guess(context.Context, netip.Addr, time.Time) (bool, error) {
+func (w *town) guess(context.Context, limit.Network, time.Time) (bool, error) {
 	w.guesses++
 	return w.guesses <= 3, nil
 }

@@ -63,7 +63,7 @@ func (o *Offices) holder(r *http.Request, do func(tx *db.Tx, h house, l Link) er
 	if !fault.Is(err, fault.NotFound) {
 		return err
 	}
-	allowed, guessErr := o.Guess(ctx, web.ClientIP(r), now)
+	allowed, guessErr := o.Guess(ctx, web.From(r), now)
 	if guessErr != nil {
 		return guessErr
 	}

@@ -14,6 +14,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/mail"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
@@ -116,16 +117,10 @@ func (c *Comments) Mount(mux *http.ServeMux) {
 	kit.Handle(mux, "POST "+deskPath, c.deskSave)
 }
 
-// The limits of writing: a network is a school or a library with many people
-// behind one address; an address is one mailbox that must not be flooded.
-func perNetwork() db.Limit { return db.Limit{Every: time.Minute, Burst: 15} }
-func perAddress() db.Limit { return db.Limit{Every: 20 * time.Minute, Burst: 5} }
-
-// allow counts an attempt. What it is about is stored as a keyed hash. Fault:
-// TooMany.
-func (c *Comments) allow(ctx context.Context, tx *db.Tx, l db.Limit, what, of string, now time.Time) error {
-	ok, err := l.Allow(ctx, tx, c.o.Box.MAC("limit", "comment-"+what+"/"+of), now)
-	if err == nil && !ok {
+// allow counts an attempt. Fault: TooMany.
+func (c *Comments) allow(ctx context.Context, tx *db.Tx, now time.Time, spends ...limit.Spend) error {
+	wait, err := limit.NewBook(c.o.Box).Take(ctx, tx, now, spends...)
+	if err == nil && wait > 0 {
 		err = fault.New(fault.TooMany, "comments.too_many")
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/mail"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
@@ -143,7 +144,7 @@ func TestProgramsAndFloodsGetNowhereAndPeopleLoseNoText(t *testing.T) {
 	if rec := w.do("POST", w.path+"/commenta", trap); rec.Header().Get("Location") != "/commenti/inviato" || w.rows("comment_pending") != 0 {
 		t.Fatal("a program's comment is kept, or the program learns that it is not")
 	}
-	for n := range perAddress().Burst {
+	for n := range limit.CommentAddress.Line().Burst {
 		if rec := w.do("POST", w.path+"/commenta", typed("Anna", "anna@example.org", "Uno.")); rec.Code != http.StatusSeeOther {
 			t.Fatalf("comment %d: %d", n, rec.Code)
 		}
@@ -152,7 +153,7 @@ func TestProgramsAndFloodsGetNowhereAndPeopleLoseNoText(t *testing.T) {
 	if rec.Code != http.StatusTooManyRequests || !strings.Contains(rec.Body.String(), "Il testo di troppo.</textarea>") {
 		t.Errorf("one too many for a mailbox: %d", rec.Code)
 	}
-	for n := perAddress().Burst; n < perNetwork().Burst; n++ {
+	for n := limit.CommentAddress.Line().Burst; n < limit.Comments.Line().Burst; n++ {
 		w.do("POST", w.path+"/commenta", typed("Anna", "x"+strings.Repeat("y", n)+"@example.org", "Uno."))
 	}
 	if rec := w.do("POST", w.path+"/commenta", typed("Bruno", "bruno@example.org", "Resta.")); rec.Code != http.StatusTooManyRequests || !strings.Contains(rec.Body.String(), "Resta.</textarea>") {

@@ -12,6 +12,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/mail"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
@@ -204,7 +205,7 @@ func (c *Comments) begin(w http.ResponseWriter, r *http.Request, i institution.I
 	now := c.o.Clock()
 	keep := func(more func(tx *db.Tx) error) error {
 		return c.o.DB.InTx(r.Context(), func(tx *db.Tx) error {
-			if err := c.allow(r.Context(), tx, perNetwork(), "network", i.ID+"/"+web.Network(web.ClientIP(r)), now); err != nil {
+			if err := c.allow(r.Context(), tx, now, limit.Comments.From(web.From(r))); err != nil {
 				return err
 			}
 			if err := c.keepDraft(r.Context(), tx, i.ID, link, d, now); err != nil || more == nil {
@@ -231,7 +232,7 @@ func (c *Comments) begin(w http.ResponseWriter, r *http.Request, i institution.I
 		return c.o.Identity.Depart(w, r, identityPath)
 	}
 	err = keep(func(tx *db.Tx) error {
-		if err := c.allow(r.Context(), tx, perAddress(), "address", i.ID+"/"+d.Email, now); err != nil {
+		if err := c.allow(r.Context(), tx, now, limit.CommentAddress.Of(d.Email)); err != nil {
 			return err
 		}
 		return enqueue(r.Context(), c, tx, i.ID, link)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -102,9 +102,6 @@ const (
 	perTown     = 10_000 // subscriptions of one institution
 )
 
-// perNetwork is how often one network may ask.
-func perNetwork() db.Limit { return db.Limit{Every: 10 * time.Second, Burst: 60} }
-
 // feedPath are the feeds that can be subscribed to; the calendar is none, for its
 // readers ask by themselves.
 var feedPath = regexp.MustCompile(`^(/p/[^/]+|/argomenti/[^/]+)?/feed\.(rss|atom|json)$`)
@@ -170,7 +167,7 @@ func (h *Hub) ask(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	if err := h.accept(r.Context(), i.ID, a, web.ClientIP(r)); err != nil {
+	if err := h.accept(r.Context(), i.ID, a, web.From(r)); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -178,13 +175,12 @@ func (h *Hub) ask(w http.ResponseWriter, r *http.Request) error {
 }
 
 // accept lets the callback be asked. Fault: TooMany.
-func (h *Hub) accept(ctx context.Context, institutionID string, a asked, from netip.Addr) error {
+func (h *Hub) accept(ctx context.Context, institutionID string, a asked, from limit.Network) error {
 	now := h.Clock()
 	return h.DB.InTx(ctx, func(tx *db.Tx) error {
-		// The network is stored as a keyed hash.
-		if ok, err := perNetwork().Allow(ctx, tx, h.Box.MAC("limit", "websub-network/"+institutionID+"/"+web.Network(from)), now); err != nil {
+		if wait, err := limit.NewBook(h.Box).Take(ctx, tx, now, limit.Feeds.From(from)); err != nil {
 			return err
-		} else if !ok {
+		} else if wait > 0 {
 			return fault.New(fault.TooMany, "websub.too_many")
 		}
 		if a.Mode == "subscribe" {

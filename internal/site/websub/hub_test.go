@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
@@ -185,7 +186,7 @@ func TestBadRequestIsRefusedBeforeAnybodyIsAsked(t *testing.T) {
 			t.Errorf("a good request: %d %s", rec.Code, rec.Body)
 		}
 		refused := 0
-		for range perNetwork().Burst {
+		for range limit.Feeds.Line().Burst {
 			if try().Code == http.StatusTooManyRequests {
 				refused++
 			}
