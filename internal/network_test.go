@@ -17,7 +17,6 @@ func TestNobodyElseHasANotionOfNetwork(t *testing.T) {
 	allowed := map[string]string{
 		"limit.Prefix":      "the notion itself",
 		"limit.Limit":       "buckets of the table",
-		"db.Limit":          "the algorithm",
 		"web.RemoteAddr":    "the one place that reads who is at the other end",
 		"demo.RemoteAddr":   "the demo's citizens write from their homes",
 		"config.PrefixFrom": "trusted proxies, as an administrator wrote them",
