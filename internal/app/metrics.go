@@ -33,7 +33,7 @@ func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &ledger{
 		db: d, clock: clock,
 		deliveries: prometheus.NewDesc("arengo_deliveries", "Deliveries by state.", []string{"state"}, nil),
-		late:       prometheus.NewDesc("arengo_deliveries_late", "Deliveries that should have been out ten minutes ago.", nil, nil),
+		late:       prometheus.NewDesc("arengo_deliveries_late", "Deliveries that should have been out ten minutes ago, and those given up because their time was past.", nil, nil),
 		tick:       prometheus.NewDesc("arengo_scheduler_tick_seconds", "When scheduled work was last done, Unix time.", nil, nil),
 		channels:   prometheus.NewDesc("arengo_channels", "Channels by state of the connection.", []string{"platform", "state"}, nil),
 		success:    prometheus.NewDesc("arengo_source_success_seconds", "When a source was last read to its end, Unix time.", []string{"platform", "channel"}, nil),
@@ -83,8 +83,8 @@ func (l *ledger) Collect(c chan<- prometheus.Metric) {
 		for _, r := range read(1, `SELECT state, count(*) FROM delivery GROUP BY state`) {
 			gauge(l.deliveries, float64(r.n), r.labels...)
 		}
-		for _, r := range read(0, `SELECT count(*) FROM delivery WHERE state IN ('waiting', 'attempting') AND due_at < $1`, db.At(l.clock().Add(-publishing.LateAfter))) {
-			gauge(l.late, float64(r.n))
+		if n, err := publishing.CountLate(ctx, tx, l.clock()); err == nil {
+			gauge(l.late, float64(n))
 		}
 		for _, r := range read(2, `SELECT platform, state, count(*) FROM channel GROUP BY platform, state`) {
 			gauge(l.channels, float64(r.n), r.labels...)

@@ -55,9 +55,11 @@ type Adapter interface {
 	// class Unknown means that it may have happened.
 	Finalize(ctx context.Context, a Account, p Post, done Progress) (Remote, error)
 
-	// Find looks for the post on the platform by its key, text or link. found is
-	// false only when its absence is proven. An adapter whose platform cannot be
-	// read returns an error of class Unknown with code CodeCannotRead.
+	// Find looks for the post on the platform by its key, or by what Finalize sent.
+	// found is false only when nothing that is there now can be the post: what might
+	// be is an error of class Unknown with code CodeCannotRead and its address as
+	// Detail, as is all of a platform that cannot be read. Whether nothing now means
+	// nothing ever, the ledger decides: an attempt may still succeed while it lasts.
 	Find(ctx context.Context, a Account, p Post, done Progress) (r Remote, found bool, err error)
 
 	// Edit makes the copy say what p says. It is repeatable.
@@ -119,6 +121,10 @@ type Account struct {
 	// shared by all nodes. Its error is a Transient one that says how long to
 	// wait: return it as it is. It is nil only while connecting.
 	Take func(ctx context.Context, n int) error
+
+	// Others tells which copies on the platform belong to other posts of ours: Find
+	// need not wonder about them. It is nil while connecting and listening.
+	Others func(ctx context.Context, ids []string) (map[string]bool, error)
 }
 
 // Options are an officer's choices for a channel.

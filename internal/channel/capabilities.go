@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"math"
 	"time"
 
 	"codeberg.org/arengo/arengo/count"
@@ -32,6 +33,12 @@ type Capabilities struct {
 	Edit     bool // an edit on the site can reach the copy
 	Withdraw bool
 	ReadBack bool // Find can prove presence and absence
+
+	// KeyLife is how long the platform remembers Post.Key: so long a repeated
+	// Finalize makes no second post. 0: it knows no key, or nobody knows whether it
+	// does; ForEver: it never forgets, so that nothing speaks against repeating.
+	KeyLife time.Duration
+
 	Final    bool // what went out can be changed by nobody, as a letter
 	Answers  bool // Finalize takes a post with To, where it was asked
 	Whispers bool // an answer to public words may be for their author only
@@ -40,6 +47,9 @@ type Capabilities struct {
 
 	Pace Pace
 }
+
+// ForEver is the KeyLife of a platform where a post's own name is made from its key.
+const ForEver = time.Duration(math.MaxInt64)
 
 // Pace is how fast the platform lets an account go.
 type Pace struct {

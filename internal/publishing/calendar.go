@@ -66,9 +66,9 @@ func OnBoard(ctx context.Context, tx *db.Tx, institutionID string, b Board, now 
 	return db.All(ctx, tx, scanTrouble, `
 		SELECT `+troubleColumns+` FROM delivery
 		WHERE institution_id = $1
-			AND (updated_at >= $2 OR state IN ('waiting', 'attempting', 'refused', 'unconfirmed', 'by_hand') OR (state = 'out' AND rev > out_rev))
+			AND (updated_at >= $2 OR state IN ('waiting', 'attempting', 'refused', 'unconfirmed', 'by_hand') OR (state = 'given_up' AND error_code = 'expired') OR (state = 'out' AND rev > out_rev))
 			AND ($3 = '' OR state = $3) AND ($4 = '' OR channel_id = $4)
-			AND (CAST($5 AS BIGINT) = 0 OR (state IN ('waiting', 'attempting') AND due_at < $5))
+			AND (CAST($5 AS BIGINT) = 0 OR `+lateSince("$5")+`)
 		ORDER BY created_at DESC, message_id DESC, id LIMIT $6`,
 		institutionID, db.At(b.Since), string(b.State), b.ChannelID, late, b.Limit)
 }

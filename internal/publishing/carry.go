@@ -118,3 +118,21 @@ func remember(ctx context.Context, del Delivery) func(*db.Tx) error {
 		return nil
 	}
 }
+
+// others tells which of the platform's names belong to other deliveries of ours.
+func (d *Desk) others(ctx context.Context, del Delivery, ids []string) (map[string]bool, error) {
+	known := map[string]bool{}
+	return known, d.db.Read(ctx, func(tx *db.Tx) error {
+		for _, id := range ids {
+			var n int
+			err := tx.QueryRow(ctx, `
+				SELECT count(*) FROM remote_post WHERE institution_id = $1 AND channel_id = $2 AND remote_id = $3 AND delivery_id <> $4`,
+				del.InstitutionID, del.ChannelID, id, del.ID).Scan(&n)
+			if err != nil {
+				return err
+			}
+			known[id] = n > 0
+		}
+		return nil
+	})
+}

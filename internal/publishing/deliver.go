@@ -109,8 +109,10 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 	case p.frozen:
 		return d.pause(ctx, p, CodeFrozen)
 	case p.expired:
-		p.State, p.Class, p.Code = GivenUp, channel.Refused, CodeExpired
-		return d.settle(ctx, p.Delivery, "given_up")
+		p.State, p.Class, p.Code, p.Detail = GivenUp, channel.Refused, CodeExpired, ""
+		return d.settle(ctx, p.Delivery, "given_up", func(tx *db.Tx) error {
+			return task(ctx, tx, p.Delivery, taskExpired, d.clock())
+		})
 	}
 	for _, problem := range p.problems {
 		if problem.Blocking {
@@ -135,15 +137,7 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 	} else if err != nil {
 		return err
 	}
-	// From here on the call must come to an end, even when the server is stopping
-	// or the lease is lost: cutting it would only make the outcome unknown.
-	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), finalizeTimeout)
-	defer cancel()
-	remote, err := p.adapter.Finalize(call, p.account, p.post, p.Progress)
-	if err != nil {
-		return d.failed(call, p, channel.AsError(err), Waiting)
-	}
-	return d.isOut(call, p, remote, "out")
+	return d.call(ctx, p)
 }
 
 // turn books a moment within the channel's pace; later says that it lies ahead,
@@ -176,7 +170,12 @@ func (d *Desk) isOut(ctx context.Context, p *parcel, r channel.Remote, what stri
 	now := d.clock()
 	p.State, p.Remote, p.OutRev, p.OutAt = Delivered, r, p.Rev, now
 	p.Class, p.Code, p.Detail, p.NextAt, p.Progress = "", "", "", time.Time{}, nil
-	return d.settle(ctx, p.Delivery, what, d.healthy(ctx, p, now), remember(ctx, p.Delivery))
+	return d.settle(ctx, p.Delivery, what, d.healthy(ctx, p, now), remember(ctx, p.Delivery), func(tx *db.Tx) error {
+		// What seemed a second copy turns out to be this one.
+		_, err := tx.Exec(ctx, `UPDATE task SET done_at = $5 WHERE institution_id = $1 AND delivery_id = $2 AND kind = $3 AND link = $4 AND link <> '' AND done_at = 0`,
+			p.InstitutionID, p.ID, taskStray, r.URL, db.At(now))
+		return err
+	})
 }
 
 // healthy clears a channel's failure once something went through.
@@ -189,32 +188,11 @@ func (d *Desk) healthy(ctx context.Context, p *parcel, now time.Time) func(*db.T
 	}
 }
 
-// reconcile finds out what became of an irreversible call whose outcome is not
-// known, by reading the channel; it never repeats the call.
-func (d *Desk) reconcile(ctx context.Context, p *parcel) error {
-	if !p.channel.State.Usable() {
-		return d.pause(ctx, p, CodeDisconnected)
-	}
-	r, found, err := p.adapter.Find(ctx, p.account, p.post, p.Progress)
-	switch {
-	case err == nil && found:
-		return d.isOut(ctx, p, r, "found")
-	case err == nil:
-		p.State, p.NextAt = Waiting, time.Time{}
-		return d.settle(ctx, p.Delivery, "absent")
-	}
-	e := channel.AsError(err)
-	if e.Code == channel.CodeCannotRead || e.Class == channel.Refused || d.clock().Sub(p.AttemptedAt) > giveUpAfter {
-		p.State, p.Class, p.Code, p.Detail = Unconfirmed, channel.Unknown, e.Code, e.Detail
-		return d.settle(ctx, p.Delivery, "unconfirmed")
-	}
-	return d.failed(ctx, p, preparing(e), Attempting)
-}
-
-// edit brings a copy to the newest revision.
+// edit brings a copy to the newest revision. One that only a person has seen has no
+// name by which the platform would change it.
 func (d *Desk) edit(ctx context.Context, p *parcel) error {
-	if !p.caps.Edit {
-		return d.byHand(ctx, p, "edit", Delivered, !p.caps.Final)
+	if !p.caps.Edit || p.Remote.ID == "" {
+		return d.byHand(ctx, p, taskEdit, Delivered, !p.caps.Final)
 	}
 	r, err := p.adapter.Edit(ctx, p.account, p.post, p.Remote)
 	if err == nil {
@@ -228,15 +206,15 @@ func (d *Desk) edit(ctx context.Context, p *parcel) error {
 		p.OutRev, p.Class, p.Code, p.Detail = p.Rev, e.Class, e.Code, e.Detail
 		return d.settle(ctx, p.Delivery, "gone")
 	case e.Class == channel.Refused:
-		return d.byHand(ctx, p, "edit", Delivered, true)
+		return d.byHand(ctx, p, taskEdit, Delivered, true)
 	}
 	return d.failed(ctx, p, preparing(e), Delivered)
 }
 
 // takeBack removes a copy.
 func (d *Desk) takeBack(ctx context.Context, p *parcel) error {
-	if !p.caps.Withdraw {
-		return d.byHand(ctx, p, "withdraw", ByHand, !p.caps.Final)
+	if !p.caps.Withdraw || p.Remote.ID == "" {
+		return d.byHand(ctx, p, taskWithdraw, ByHand, !p.caps.Final)
 	}
 	err := p.adapter.Withdraw(ctx, p.account, p.Remote)
 	if err == nil {
@@ -246,7 +224,7 @@ func (d *Desk) takeBack(ctx context.Context, p *parcel) error {
 	if e := channel.AsError(err); e.Class != channel.Refused {
 		return d.failed(ctx, p, preparing(e), Delivered)
 	}
-	return d.byHand(ctx, p, "withdraw", ByHand, true)
+	return d.byHand(ctx, p, taskWithdraw, ByHand, true)
 }
 
 // byHand leaves to a person what the channel's interface does not let us do.

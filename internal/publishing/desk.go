@@ -48,10 +48,6 @@ type Options struct {
 	MaxUpload int64
 }
 
-// finalizeTimeout bounds the irreversible call. It is well under the lease, so
-// that a worker which lost its lease has also given up its call.
-const finalizeTimeout = 40 * time.Second
-
 // NewDesk returns a desk and registers its background work.
 func NewDesk(o Options, r *jobs.Registry) *Desk {
 	if o.Lease == 0 {

@@ -65,14 +65,20 @@ type Delivery struct {
 	Class                channel.Class // of the last error
 	Code, Detail         string
 	AttemptedAt, OutAt   time.Time
+	AttemptedRev         int64     // the revision that the last attempt carried
+	AbsentAt             time.Time // when a reading first found nothing of the last attempt; zero: none did
 	UpdatedAt            time.Time
 
 	lease string
 }
 
+// Expired reports whether the delivery was given up because its time was past, and
+// nobody has said yet that this may be so.
+func (d Delivery) Expired() bool { return d.State == GivenUp && d.Code == CodeExpired }
+
 // Late reports whether the delivery should long have been out.
 func (d Delivery) Late(now time.Time) bool {
-	return (d.State == Waiting || d.State == Attempting) && now.Sub(d.DueAt) > LateAfter
+	return d.Expired() || (d.State == Waiting || d.State == Attempting) && now.Sub(d.DueAt) > LateAfter
 }
 
 // Open reports whether something is still to be done without a person.
@@ -81,19 +87,24 @@ func (d Delivery) Open() bool {
 }
 
 const deliveryColumns = `institution_id, id, kind, message_id, channel_id, state, rev, out_rev, withdraw, urgent, due_at, next_at, slot_at, attempts, progress,
-	remote_id, remote_url, error_class, error_code, error_detail, attempted_at, out_at, updated_at`
+	remote_id, remote_url, error_class, error_code, error_detail, attempted_at, attempted_rev, absent_at, out_at, updated_at`
 
 func scanDelivery(s db.Scanner) (d Delivery, err error) {
 	var progress string
-	var due, next, slot, attempted, out, updated int64
+	var due, next, slot, attempted, absent, out, updated int64
 	err = s.Scan(&d.InstitutionID, &d.ID, &d.Kind, &d.MessageID, &d.ChannelID, &d.State, &d.Rev, &d.OutRev, &d.Withdraw, &d.Urgent, &due, &next, &slot, &d.Attempts, &progress,
-		&d.Remote.ID, &d.Remote.URL, &d.Class, &d.Code, &d.Detail, &attempted, &out, &updated)
+		&d.Remote.ID, &d.Remote.URL, &d.Class, &d.Code, &d.Detail, &attempted, &d.AttemptedRev, &absent, &out, &updated)
 	if progress != "" {
 		d.Progress = channel.Progress(progress)
 	}
-	d.SlotAt = db.When(slot)
+	d.SlotAt, d.AbsentAt = db.When(slot), db.When(absent)
 	d.DueAt, d.NextAt, d.AttemptedAt, d.OutAt, d.UpdatedAt = db.When(due), db.When(next), db.When(attempted), db.When(out), db.When(updated)
 	return d, err
+}
+
+// lateSince is Delivery.Late in SQL, of one that was due before the parameter.
+func lateSince(parameter string) string {
+	return `((state = 'given_up' AND error_code = 'expired') OR (state IN ('waiting', 'attempting') AND due_at < ` + parameter + `))`
 }
 
 // wanted is true of a delivery that a worker should take.
@@ -163,7 +174,7 @@ func (d *Desk) attempt(ctx context.Context, del *Delivery, cat Category) error {
 			return errMoot
 		}
 		n, err := tx.Change(ctx, `
-			UPDATE delivery SET state = 'attempting', slot_at = 0, attempts = attempts + 1, attempted_at = $4, updated_at = $4, lease_until = $5, next_at = $5
+			UPDATE delivery SET state = 'attempting', slot_at = 0, attempts = attempts + 1, attempted_at = $4, attempted_rev = rev, absent_at = 0, updated_at = $4, lease_until = $5, next_at = $5
 			WHERE institution_id = $1 AND id = $2 AND lease = $3 AND state = 'waiting' AND NOT withdraw AND rev = $6
 				AND EXISTS (SELECT 1 FROM channel c WHERE c.institution_id = $1 AND c.id = delivery.channel_id AND c.state IN ('connected', 'failing'))`,
 			del.InstitutionID, del.ID, del.lease, db.At(now), db.At(now.Add(d.lease)), del.Rev)
@@ -173,7 +184,7 @@ func (d *Desk) attempt(ctx context.Context, del *Delivery, cat Category) error {
 		if n == 0 {
 			return errMoot
 		}
-		del.State, del.AttemptedAt, del.SlotAt = Attempting, now, time.Time{}
+		del.State, del.AttemptedAt, del.AttemptedRev, del.AbsentAt, del.SlotAt = Attempting, now, del.Rev, time.Time{}, time.Time{}
 		del.Attempts++
 		return event(ctx, tx, *del, "attempting", "", "", now)
 	})
@@ -183,8 +194,10 @@ func (d *Desk) attempt(ctx context.Context, del *Delivery, cat Category) error {
 var errMoot = errors.New("the delivery's aim changed meanwhile")
 
 // settle stores how a step ended, gives the lease back, and enqueues the next
-// step when there is one. del.NextAt is when; zero is at once.
+// step when there is one. del.NextAt is when; zero is at once. It is done also when
+// the step's own time is up or the server stops: what is known must not be lost.
 func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...func(*db.Tx) error) error {
+	ctx = context.WithoutCancel(ctx)
 	now := d.clock()
 	next := del.NextAt
 	if next.Before(now) {
@@ -192,9 +205,9 @@ func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...fu
 	}
 	return d.db.InTx(ctx, func(tx *db.Tx) error {
 		err := held(ctx, tx, del, `state = $4, out_rev = $5, attempts = $6, progress = $7, remote_id = $8, remote_url = $9,
-			error_class = $10, error_code = $11, error_detail = $12, out_at = $13, updated_at = $14, next_at = $15, slot_at = $16, lease = '', lease_until = 0`,
+			error_class = $10, error_code = $11, error_detail = $12, out_at = $13, updated_at = $14, next_at = $15, slot_at = $16, absent_at = $17, lease = '', lease_until = 0`,
 			del.State, del.OutRev, del.Attempts, string(del.Progress), del.Remote.ID, del.Remote.URL,
-			del.Class, del.Code, del.Detail, db.At(del.OutAt), db.At(now), db.At(next.Add(sweepGrace)), db.At(del.SlotAt))
+			del.Class, del.Code, del.Detail, db.At(del.OutAt), db.At(now), db.At(next.Add(sweepGrace)), db.At(del.SlotAt), db.At(del.AbsentAt))
 		if err != nil {
 			return err
 		}
@@ -235,6 +248,22 @@ func personEvent(ctx context.Context, tx *db.Tx, del Delivery, what, code, detai
 	return tx.Notify(ctx, "delivery", del.InstitutionID)
 }
 
+// The kinds of tasks.
+const (
+	taskEdit     = "edit"     // a copy says what is no longer right
+	taskWithdraw = "withdraw" // a copy should not be there any more
+	taskStray    = "stray"    // a second copy went out
+	taskExpired  = "expired"  // nothing went out in time
+)
+
+// endTasks closes a delivery's open tasks of a kind, because what they asked for is
+// no longer to be done.
+func endTasks(ctx context.Context, tx *db.Tx, del Delivery, kind string, now time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE task SET done_at = $4 WHERE institution_id = $1 AND delivery_id = $2 AND kind = $3 AND done_at = 0`,
+		del.InstitutionID, del.ID, kind, db.At(now))
+	return err
+}
+
 // task asks a person for what no program can do.
 func task(ctx context.Context, tx *db.Tx, del Delivery, kind string, now time.Time) error {
 	_, err := tx.Exec(ctx, `
@@ -269,6 +298,11 @@ func (d *Desk) withdrawCopies(ctx context.Context, tx *db.Tx, m Message, now tim
 		RETURNING id`, m.InstitutionID, m.ID, db.At(now.Add(sweepGrace)), db.At(now))
 	if err != nil {
 		return err
+	}
+	for _, id := range ids {
+		if err := endTasks(ctx, tx, Delivery{InstitutionID: m.InstitutionID, ID: id}, taskExpired, now); err != nil {
+			return err
+		}
 	}
 	return d.enqueueAll(ctx, tx, m.InstitutionID, ids)
 }

@@ -15,6 +15,9 @@ import (
 // channel (a secret that cannot be opened) comes with the parcel.
 func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 	p := &parcel{Delivery: del}
+	if del.State == Attempting && del.AttemptedRev > 0 {
+		p.Rev = del.AttemptedRev // what may be there is what was attempted; a newer one follows as an edit
+	}
 	post, err := d.loadMessage, error(nil)
 	if del.Kind != aMessage {
 		post = d.loadCarried
@@ -39,6 +42,7 @@ func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 		if p.adapter, p.account, err = d.channels.Open(p.channel); err != nil {
 			return p, err
 		}
+		p.account.Others = func(ctx context.Context, ids []string) (map[string]bool, error) { return d.others(ctx, del, ids) }
 	}
 	if del.Withdraw && del.State != Attempting {
 		return p, nil // no text is needed to take one back

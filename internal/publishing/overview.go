@@ -64,14 +64,21 @@ type wider struct {
 // Scan reads the known columns and the others behind them.
 func (w wider) Scan(dest ...any) error { return w.Scanner.Scan(append(dest, w.more...)...) }
 
-// Troubles lists the deliveries that are late, refused or unconfirmed, the last
-// changed first, at most limit.
+// Troubles lists the deliveries that are late, refused or unconfirmed, or were given
+// up because their time was past, the last changed first, at most limit.
 func Troubles(ctx context.Context, tx *db.Tx, institutionID string, now time.Time, limit int) ([]Trouble, error) {
 	return db.All(ctx, tx, scanTrouble, `
 		SELECT `+troubleColumns+` FROM delivery
 		WHERE institution_id = $1
-			AND (state IN ('refused', 'unconfirmed') OR (state IN ('waiting', 'attempting') AND due_at < $2))
+			AND (state IN ('refused', 'unconfirmed') OR `+lateSince("$2")+`)
 		ORDER BY updated_at DESC LIMIT $3`, institutionID, db.At(now.Add(-LateAfter)), limit)
+}
+
+// CountLate counts the deliveries of all institutions that should long have been
+// out, those among them whose time is past included.
+func CountLate(ctx context.Context, tx *db.Tx, now time.Time) (n int, err error) {
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM delivery WHERE `+lateSince("$1"), db.At(now.Add(-LateAfter))).Scan(&n)
+	return n, err
 }
 
 // FreeSlot returns the next free moment of a profile's weekly slots. ok is false

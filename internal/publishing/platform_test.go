@@ -3,6 +3,7 @@ package publishing
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -14,10 +15,12 @@ import (
 // what next says at each call. It is an adapter and the far side in one.
 type platform struct {
 	name     channel.Platform
-	readable bool // Find can tell
-	answers  bool // takes answers
-	noPosts  bool // takes nothing else
-	keyed    bool // a repeated Finalize of the same key makes no second post
+	readable bool          // Find can tell
+	answers  bool          // takes answers
+	noPosts  bool          // takes nothing else
+	keyed    bool          // a repeated Finalize of the same key makes no second post
+	keyLife  time.Duration // so long; 0 when keyed: for ever
+	byText   bool          // Find goes by the text
 
 	mu    sync.Mutex
 	posts map[string][]channel.Post // by key
@@ -31,6 +34,9 @@ type platform struct {
 type outcome struct {
 	err  *channel.Error
 	then bool // the call took effect although it failed
+	// meanwhile happens after the call took effect and before it returns.
+	meanwhile func()
+	hangs     bool // there is no answer until the caller gives up
 }
 
 func newPlatform(name channel.Platform, readable, keyed bool) *platform {
@@ -48,7 +54,11 @@ func (p *platform) ask(call string) outcome {
 func (p *platform) Platform() channel.Platform { return p.name }
 
 func (p *platform) Capabilities(channel.Account) channel.Capabilities {
-	return channel.Capabilities{Text: count.Graphemes(), MaxText: 500, Images: 4, ImageTypes: []string{"image/jpeg", "image/png"},
+	life := p.keyLife
+	if p.keyed && life == 0 {
+		life = channel.ForEver
+	}
+	return channel.Capabilities{KeyLife: life, Text: count.Graphemes(), MaxText: 500, Images: 4, ImageTypes: []string{"image/jpeg", "image/png"},
 		Edit: p.readable, Withdraw: true, ReadBack: p.readable, Answers: p.answers, NoPosts: p.noPosts}
 }
 
@@ -77,7 +87,21 @@ func (p *platform) Prepare(_ context.Context, _ channel.Account, _ channel.Post,
 	return done, save(done)
 }
 
-func (p *platform) Finalize(_ context.Context, _ channel.Account, post channel.Post, _ channel.Progress) (channel.Remote, error) {
+func (p *platform) Finalize(ctx context.Context, _ channel.Account, post channel.Post, _ channel.Progress) (channel.Remote, error) {
+	o, r := p.accept(post)
+	if o.meanwhile != nil {
+		o.meanwhile()
+	}
+	if o.hangs {
+		<-ctx.Done()
+	}
+	if o.err != nil {
+		return channel.Remote{}, o.err
+	}
+	return r, nil
+}
+
+func (p *platform) accept(post channel.Post) (outcome, channel.Remote) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	o := p.ask("finalize")
@@ -86,14 +110,24 @@ func (p *platform) Finalize(_ context.Context, _ channel.Account, post channel.P
 			p.posts[post.Key] = append(p.posts[post.Key], post)
 		}
 	}
-	if o.err != nil {
-		return channel.Remote{}, o.err
-	}
-	return p.remote(post.Key), nil
+	return o, p.remote(post.Key, len(p.posts[post.Key]))
 }
 
-func (p *platform) remote(key string) channel.Remote {
-	return channel.Remote{ID: key, URL: "https://square.example/" + key}
+// remote is the nth copy of a key; the first has the key's own name.
+func (p *platform) remote(key string, n int) channel.Remote {
+	id := key
+	if n > 1 {
+		id = fmt.Sprint(key, "-", n)
+	}
+	return channel.Remote{ID: id, URL: "https://square.example/" + id}
+}
+
+// shows makes a post visible without any call, as a server does that took one
+// before its caller died.
+func (p *platform) shows(post channel.Post) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.posts[post.Key] = append(p.posts[post.Key], post)
 }
 
 func (p *platform) Find(_ context.Context, _ channel.Account, post channel.Post, _ channel.Progress) (channel.Remote, bool, error) {
@@ -105,10 +139,12 @@ func (p *platform) Find(_ context.Context, _ channel.Account, post channel.Post,
 	if o := p.ask("find"); o.err != nil {
 		return channel.Remote{}, false, o.err
 	}
-	if len(p.posts[post.Key]) == 0 {
-		return channel.Remote{}, false, nil
+	for i, there := range p.posts[post.Key] {
+		if !p.byText || there.Text == post.Text {
+			return p.remote(post.Key, i+1), true, nil
+		}
 	}
-	return p.remote(post.Key), true, nil
+	return channel.Remote{}, false, nil
 }
 
 func (p *platform) Edit(_ context.Context, _ channel.Account, post channel.Post, r channel.Remote) (channel.Remote, error) {

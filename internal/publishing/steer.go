@@ -36,20 +36,29 @@ func (d *Desk) Retry(ctx context.Context, institutionID, id string) error {
 			UPDATE delivery SET state = 'waiting', due_at = $3, attempts = 0, progress = '', error_class = '', error_code = '', error_detail = '',
 				rev = coalesce((SELECT m.out_rev FROM message m WHERE m.institution_id = $1 AND m.id = delivery.message_id), rev)
 			WHERE institution_id = $1 AND id = $2`, institutionID, id, db.At(now))
-		return "retry", err
+		if err != nil {
+			return "", err
+		}
+		return "retry", endTasks(ctx, tx, del, taskExpired, now)
 	})
 }
 
-// GiveUp ends a delivery for good.
+// GiveUp ends a delivery for good, or says of one that ended because its time was
+// past that this may be so.
 func (d *Desk) GiveUp(ctx context.Context, institutionID, id string) error {
 	return d.steer(ctx, institutionID, id, "delivery.give_up", func(tx *db.Tx, del Delivery) (string, error) {
 		switch del.State {
 		case Waiting, Refused, Unconfirmed:
 		default:
-			return "", fault.Clash("delivery.state.give_up")
+			if !del.Expired() {
+				return "", fault.Clash("delivery.state.give_up")
+			}
 		}
-		_, err := tx.Exec(ctx, `UPDATE delivery SET state = 'given_up' WHERE institution_id = $1 AND id = $2`, institutionID, id)
-		return "given_up", err
+		_, err := tx.Exec(ctx, `UPDATE delivery SET state = 'given_up', error_code = '' WHERE institution_id = $1 AND id = $2`, institutionID, id)
+		if err != nil {
+			return "", err
+		}
+		return "given_up", endTasks(ctx, tx, del, taskExpired, d.clock())
 	})
 }
 
@@ -64,7 +73,7 @@ func (d *Desk) Confirm(ctx context.Context, institutionID, id, address string) e
 			return "", fault.Clash("delivery.state.confirm")
 		}
 		_, err := tx.Exec(ctx, `
-			UPDATE delivery SET state = 'out', out_rev = rev, out_at = $3, remote_url = $4, error_class = '', error_code = '', error_detail = ''
+			UPDATE delivery SET state = 'out', out_rev = CASE WHEN attempted_rev > 0 THEN attempted_rev ELSE rev END, out_at = $3, remote_url = $4, error_class = '', error_code = '', error_detail = ''
 			WHERE institution_id = $1 AND id = $2`, institutionID, id, db.At(d.clock()), address)
 		return "confirmed", err
 	})
@@ -140,7 +149,8 @@ func Tasks(ctx context.Context, tx *db.Tx, institutionID string) ([]Task, error)
 		WHERE t.institution_id = $1 AND t.done_at = 0 ORDER BY t.created_at LIMIT 200`, institutionID)
 }
 
-// DoneTask records that a person did a task. A copy removed by hand is withdrawn.
+// DoneTask records that a person did a task. A copy removed by hand is withdrawn; a
+// delivery whose time was past is no trouble any more.
 func (d *Desk) DoneTask(ctx context.Context, institutionID, id string) error {
 	actor, err := people.Can(ctx, people.Write, institutionID)
 	if err != nil {
@@ -156,11 +166,15 @@ func (d *Desk) DoneTask(ctx context.Context, institutionID, id string) error {
 		if n == 0 {
 			return fault.Missing("task.missing")
 		}
-		if _, err := tx.Exec(ctx, `
-			UPDATE delivery SET state = 'withdrawn', updated_at = $3
-			WHERE institution_id = $1 AND state = 'by_hand' AND id = (SELECT delivery_id FROM task WHERE institution_id = $1 AND id = $2)`,
-			institutionID, id, db.At(now)); err != nil {
-			return err
+		for _, q := range []string{
+			`UPDATE delivery SET state = 'withdrawn', updated_at = $3
+			WHERE institution_id = $1 AND state = 'by_hand' AND id = (SELECT delivery_id FROM task WHERE institution_id = $1 AND id = $2 AND kind = 'withdraw')`,
+			`UPDATE delivery SET error_code = '', updated_at = $3
+			WHERE institution_id = $1 AND state = 'given_up' AND id = (SELECT delivery_id FROM task WHERE institution_id = $1 AND id = $2 AND kind = 'expired')`,
+		} {
+			if _, err := tx.Exec(ctx, q, institutionID, id, db.At(now)); err != nil {
+				return err
+			}
 		}
 		if err := tx.Notify(ctx, "delivery", institutionID); err != nil {
 			return err

@@ -92,7 +92,7 @@ func (a *Adapter) Capabilities(channel.Account) channel.Capabilities {
 		Images: maxImages, ImageBytes: maxImageBytes, ImageSide: 2000, ImageTypes: imageTypes(),
 		Videos: 1, VideoBytes: maxVideoBytes, VideoTypes: []string{"video/mp4"},
 
-		Edit: true, Withdraw: true, ReadBack: true, Answers: true,
+		Edit: true, Withdraw: true, ReadBack: true, KeyLife: channel.ForEver, Answers: true,
 		// A post holds pictures or a link card, never both: the link stands in the text.
 		ShowsURL: true,
 

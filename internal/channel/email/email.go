@@ -48,7 +48,7 @@ func (*Adapter) Capabilities(channel.Account) channel.Capabilities {
 		Text: count.Graphemes(), MaxText: maxText, MaxAlt: 1500,
 		Images: maxImages, ImageBytes: 2 << 20, ImageSide: 1200, ImageTypes: []string{"image/jpeg", "image/png", "image/gif", "image/webp"},
 		Videos: 1, VideoBytes: 200 << 20, VideoTypes: []string{"video/mp4", "video/webm", "video/quicktime"},
-		Edit: false, Withdraw: true, ReadBack: true, Final: true, ShowsURL: false,
+		Edit: false, Withdraw: true, ReadBack: true, KeyLife: channel.ForEver, Final: true, ShowsURL: false,
 	}
 }
 

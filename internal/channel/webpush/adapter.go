@@ -29,7 +29,7 @@ func (*Adapter) Capabilities(channel.Account) channel.Capabilities {
 	return channel.Capabilities{
 		Source: "https://www.rfc-editor.org/rfc/rfc8030#section-7.2", Read: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
 		Text: count.Graphemes(), MaxText: maxText,
-		Edit: false, Withdraw: true, ReadBack: true, Final: true, ShowsURL: false,
+		Edit: false, Withdraw: true, ReadBack: true, KeyLife: channel.ForEver, Final: true, ShowsURL: false,
 	}
 }
 

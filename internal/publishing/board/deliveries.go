@@ -186,7 +186,7 @@ func (v visit) boardRow(d publishing.Trouble) boardRow {
 	case publishing.Waiting:
 		row.MayRetry = d.Code != "" || d.Late(v.now)
 	}
-	row.MayGiveUp = d.State == publishing.Waiting || d.State == publishing.Refused || d.State == publishing.Unconfirmed
+	row.MayGiveUp = d.State == publishing.Waiting || d.State == publishing.Refused || d.State == publishing.Unconfirmed || d.Expired()
 	return row
 }
 

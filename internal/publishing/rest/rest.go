@@ -248,7 +248,7 @@ func (r routes) deliveries(k *api.Kit) {
 		},
 	})
 	api.Register(k, api.Route[api.None, deliveryList]{
-		Method: http.MethodGet, Path: "/deliveries/troubled", Tag: "deliveries", Action: people.See, Summary: "Deliveries that are late, refused or unconfirmed",
+		Method: http.MethodGet, Path: "/deliveries/troubled", Tag: "deliveries", Action: people.See, Summary: "Deliveries that are late, refused or unconfirmed, or whose time was past",
 		Tx: func(ctx context.Context, tx *db.Tx, _ api.None) (out deliveryList, err error) {
 			all, err := publishing.Troubles(ctx, tx, here(ctx), r.Clock(), 100)
 			for _, d := range all {

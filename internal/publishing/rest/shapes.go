@@ -128,7 +128,7 @@ type delivery struct {
 	MessageID string     `json:"message_id"`
 	ChannelID string     `json:"channel_id"`
 	State     string     `json:"state" enum:"waiting,attempting,out,refused,unconfirmed,given_up,withdrawn,by_hand"`
-	Late      bool       `json:"late" doc:"It should have been out ten minutes ago."`
+	Late      bool       `json:"late" doc:"It should have been out ten minutes ago, or its time was past before it could."`
 	URL       string     `json:"url,omitempty" doc:"Where citizens see the copy."`
 	RemoteID  string     `json:"remote_id,omitempty"`
 	Code      string     `json:"code,omitempty" doc:"Of the last error."`

@@ -89,7 +89,10 @@ func Delivery(p *i18n.Printer, d publishing.Delivery, now time.Time) Badge {
 		publishing.ByHand:      {Icon: "it-tool", Kind: web.Warning},
 	}[d.State]
 	b.Label = p.T("delivery.is." + string(d.State))
-	if d.Late(now) {
+	switch {
+	case d.Expired():
+		b = Badge{p.T("delivery.is.expired"), web.Danger, "it-warning-circle"}
+	case d.Late(now):
 		b = Badge{p.T("delivery.is.late"), web.Warning, "it-warning-circle"}
 	}
 	return b

@@ -41,7 +41,7 @@ func (*Square) Platform() channel.Platform { return channel.OnSite }
 func (*Square) Capabilities(channel.Account) channel.Capabilities {
 	return channel.Capabilities{
 		Source: "https://codeberg.org/arengo/arengo", Read: time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
-		Text: count.Graphemes(), MaxText: maxAnswer, Edit: true, Withdraw: true, ReadBack: true, Answers: true, NoPosts: true,
+		Text: count.Graphemes(), MaxText: maxAnswer, Edit: true, Withdraw: true, ReadBack: true, KeyLife: channel.ForEver, Answers: true, NoPosts: true,
 	}
 }
 
