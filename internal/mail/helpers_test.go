@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,15 +37,20 @@ func certificate(t testing.TB, dir string, config *tls.Config) []string {
 }
 
 // server is a mail server that behaves as its script says: for each verb, the
-// answer; "drop" hangs up without one, "stall" never answers.
+// answer; "drop" hangs up without one, "stall" never answers, and a command that it
+// obeys only in its place is refused elsewhere, as Postfix does. The verbs CONNECT,
+// TEXT (before the text is read) and DOT are no commands.
 type server struct {
 	port   int
 	script func(verb, line string, connection int) string
 	conns  atomic.Int32
 	mu     sync.Mutex
-	taken  []string // recipients whose letter arrived with its final dot
+	taken  []string // the commands RCPT of letters that came with their final dot
+	texts  []string // of those letters, as sent
 	lines  []string
 	tls    *tls.Config
+	// pipelining makes the server offer what others offer, and more than is needed.
+	pipelining bool
 }
 
 func serve(t *testing.T, script func(verb, line string, connection int) string) *server {
@@ -74,32 +80,52 @@ func serveTLS(t *testing.T, config *tls.Config, script func(verb, line string, c
 	return s
 }
 
-func (s *server) talk(c net.Conn, n int) {
-	defer func() { c.Close() }()
-	r := bufio.NewReader(c)
-	say := func(verb, line, usual string) bool {
-		answer := usual
-		if s.script != nil {
-			if a := s.script(verb, line, n); a != "" {
-				answer = a
-			}
+// talker is one connection to the server.
+type talker struct {
+	*server
+	conn net.Conn
+	r    *bufio.Reader
+	n    int // which connection
+}
+
+// say answers a verb as the script says, or as usual, and returns the code; 0 when
+// the connection is over.
+func (c *talker) say(verb, line, usual string) int {
+	answer := usual
+	if c.script != nil {
+		if a := c.script(verb, line, c.n); a != "" {
+			answer = a
 		}
-		switch answer {
-		case "drop":
-			return false
-		case "stall":
-			r.ReadString(0)
-			return false
-		}
-		_, err := fmt.Fprintf(c, "%s\r\n", answer)
-		return err == nil
 	}
-	if !say("CONNECT", "", "220 prova ESMTP") {
+	switch answer {
+	case "drop":
+		return 0
+	case "stall":
+		c.r.ReadString(0)
+		return 0
+	}
+	if _, err := fmt.Fprintf(c.conn, "%s\r\n", answer); err != nil {
+		return 0
+	}
+	code, err := strconv.Atoi(answer[:3])
+	if err != nil {
+		return 1
+	}
+	if code == 421 {
+		return 0
+	}
+	return code
+}
+
+func (s *server) talk(conn net.Conn, n int) {
+	c := &talker{s, conn, bufio.NewReader(conn), n}
+	defer func() { c.conn.Close() }()
+	if c.say("CONNECT", "", "220 prova ESMTP") == 0 {
 		return
 	}
-	to := ""
+	from, to := false, ""
 	for {
-		line, err := r.ReadString('\n')
+		line, err := c.r.ReadString('\n')
 		if err != nil {
 			return
 		}
@@ -108,60 +134,77 @@ func (s *server) talk(c net.Conn, n int) {
 		s.mu.Lock()
 		s.lines = append(s.lines, line)
 		s.mu.Unlock()
-		switch verb {
-		case "EHLO":
-			ext := "250-prova\r\n250-AUTH PLAIN LOGIN\r\n250 8BITMIME"
-			if _, clear := c.(*net.TCPConn); clear && s.tls != nil {
-				ext = "250-prova\r\n250 STARTTLS"
-			}
-			if !say(verb, line, ext) {
-				return
-			}
-		case "STARTTLS":
-			if !say(verb, line, "220 avanti") {
-				return
-			}
-			c = tls.Server(c, s.tls)
-			r = bufio.NewReader(c)
-		case "AUTH":
-			if !say(verb, line, "235 2.7.0 benvenuti") {
-				return
-			}
-		case "RCPT":
-			to = line
-			if !say(verb, line, "250 ok") {
-				return
-			}
-		case "DATA":
-			if !say(verb, line, "354 avanti") {
-				return
-			}
-			if s.script != nil && s.script(verb, line, n) != "" && !strings.HasPrefix(s.script(verb, line, n), "3") {
-				continue
-			}
-			if s.script != nil && s.script("BODY", line, n) == "drop" {
-				return
-			}
-			for line != ".\r\n" {
-				if line, err = r.ReadString('\n'); err != nil {
-					return
-				}
-			}
-			s.mu.Lock()
-			s.taken = append(s.taken, to)
-			s.mu.Unlock()
-			if !say("DOT", "", "250 2.0.0 presa in carico") {
-				return
-			}
-		case "QUIT":
-			say(verb, line, "221 arrivederci")
+		usual, ok := "250 ok", 0
+		switch {
+		case verb == "EHLO":
+			usual = c.offers()
+		case verb == "STARTTLS":
+			usual = "220 avanti"
+		case verb == "AUTH":
+			usual = "235 2.7.0 benvenuti"
+		case verb == "MAIL" && from:
+			usual = "503 5.5.1 una lettera è già in corso"
+		case verb == "RCPT" && !from, verb == "DATA" && to == "":
+			usual = "503 5.5.1 prima il resto"
+		case verb == "DATA":
+			usual = "354 avanti"
+		case verb == "QUIT":
+			usual = "221 arrivederci"
+		}
+		if ok = c.say(verb, line, usual); ok == 0 || verb == "QUIT" {
 			return
-		default:
-			if !say(verb, line, "250 ok") {
+		}
+		switch {
+		case ok >= 400:
+		case verb == "STARTTLS":
+			c.conn = tls.Server(c.conn, s.tls)
+			c.r = bufio.NewReader(c.conn)
+		case verb == "MAIL":
+			from = true
+		case verb == "RCPT":
+			to = line
+		case verb == "DATA":
+			if !c.letter(to) {
 				return
 			}
+			from, to = false, ""
+		case verb == "RSET":
+			from, to = false, ""
 		}
 	}
+}
+
+// offers is what the server says it can do.
+func (c *talker) offers() string {
+	_, clear := c.conn.(*net.TCPConn)
+	switch {
+	case clear && c.tls != nil:
+		return "250-prova\r\n250 STARTTLS"
+	case c.pipelining:
+		return "250-prova\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n250-SIZE 1000\r\n250 8BITMIME"
+	}
+	return "250-prova\r\n250-AUTH PLAIN LOGIN\r\n250-SMTPUTF8\r\n250 8BITMIME"
+}
+
+// letter takes the text of a letter and answers its final dot.
+func (c *talker) letter(to string) bool {
+	if c.script != nil && c.script("TEXT", to, c.n) == "drop" {
+		return false
+	}
+	var text strings.Builder
+	for line := ""; line != ".\r\n"; text.WriteString(line) {
+		var err error
+		if line, err = c.r.ReadString('\n'); err != nil {
+			return false
+		}
+	}
+	if to == "" { // nobody to deliver it to
+		return c.say("DOT", to, "554 5.5.1 senza destinatario") > 0
+	}
+	c.mu.Lock()
+	c.taken, c.texts = append(c.taken, to), append(c.texts, text.String())
+	c.mu.Unlock()
+	return c.say("DOT", to, "250 2.0.0 presa in carico") > 0
 }
 
 // letters counts what the server has whole.

@@ -5,13 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/textproto"
 	"sync"
 	"time"
-
-	gomail "github.com/wneessen/go-mail"
-	"github.com/wneessen/go-mail/smtp"
 )
 
 // Security is how a connection to the mail server is protected.
@@ -33,38 +29,33 @@ type SMTPOptions struct {
 	Hello       string        // our name, for HELO; "" means the machine's
 	Connections int           // at the same time; 0 means 4
 	PerConn     int           // letters before a connection is closed, as many servers want; 0 means 100
-	Timeout     time.Duration // for one letter; 0 means one minute
+	PerMinute   int           // letters in bulk; 0 means no limit until the server asks to slow down
+	Timeout     time.Duration // for reaching the server, for each command, and for the text of a letter; 0 means one minute
+	Patience    time.Duration // for the answer to a whole letter; 0 means five minutes
+	Grace       time.Duration // for the letter in hand when the context ends; 0 means two seconds
 	TLS         *tls.Config   // nil means the system's authorities
 	Signer      *Signer       // nil means no DKIM
 }
 
 // SMTP hands letters to a mail server over a few connections that it keeps.
+//
+// Letters in bulk share all connections but one, so that a letter on which a
+// person waits never stands behind a newsletter.
 type SMTP struct {
 	options SMTPOptions
-	places  chan struct{}
+	places  chan struct{} // connections in use
+	bulk    chan struct{} // of them, for letters in bulk
+	pace    *pace
 	mu      sync.Mutex
 	idle    []*conn
 	closed  bool
 }
 
-var _ Sender = (*SMTP)(nil)
+var _ Bulk = (*SMTP)(nil)
 
 // maxIdle is how long an unused connection is trusted; servers close it after
 // a few minutes, some after thirty seconds.
 const maxIdle = 20 * time.Second
-
-// conn is a signed-in connection.
-type conn struct {
-	client *smtp.Client
-	raw    net.Conn
-	used   int
-	last   time.Time
-}
-
-func (c *conn) close() {
-	c.client.Close()
-	c.raw.Close()
-}
 
 // NewSMTP checks the options; nothing is dialled before the first letter.
 func NewSMTP(o SMTPOptions) (*SMTP, error) {
@@ -80,82 +71,17 @@ func NewSMTP(o SMTPOptions) (*SMTP, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = time.Minute
 	}
-	s := &SMTP{options: o, places: make(chan struct{}, o.Connections)}
+	if o.Patience <= 0 {
+		o.Patience = 5 * time.Minute
+	}
+	if o.Grace <= 0 {
+		o.Grace = 2 * time.Second
+	}
+	s := &SMTP{options: o, places: make(chan struct{}, o.Connections), bulk: make(chan struct{}, max(o.Connections-1, 1)), pace: newPace(o.PerMinute)}
 	if _, err := s.dialer(nil); err != nil {
 		return nil, fmt.Errorf("mail server: %w", err)
 	}
 	return s, nil
-}
-
-// dialer prepares the library for one connection, which is handed to got.
-func (s *SMTP) dialer(got func(net.Conn)) (*gomail.Client, error) {
-	o := s.options
-	config := &tls.Config{}
-	if o.TLS != nil {
-		config = o.TLS.Clone()
-	}
-	if config.ServerName == "" {
-		config.ServerName = o.Host
-	}
-	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
-	opts := []gomail.Option{
-		gomail.WithPort(o.Port), gomail.WithTimeout(o.Timeout), gomail.WithTLSConfig(config),
-		gomail.WithDialContextFunc(func(ctx context.Context, network, address string) (net.Conn, error) {
-			raw, err := (&net.Dialer{}).DialContext(ctx, network, address)
-			if err != nil {
-				return nil, err
-			}
-			got(raw)
-			if o.Security == Implicit {
-				return tls.Client(raw, config), nil
-			}
-			return raw, nil
-		}),
-	}
-	switch o.Security {
-	case StartTLS:
-		opts = append(opts, gomail.WithTLSPolicy(gomail.TLSMandatory))
-	case Implicit: // the connection is TLS already; this lets the library see it
-		opts = append(opts, gomail.WithTLSPolicy(gomail.TLSOpportunistic))
-	case Clear:
-		opts = append(opts, gomail.WithTLSPolicy(gomail.NoTLS))
-	default:
-		return nil, fmt.Errorf("security %q is none of starttls, tls, none", o.Security)
-	}
-	if o.Hello != "" {
-		opts = append(opts, gomail.WithHELO(o.Hello))
-	}
-	if o.User != "" {
-		opts = append(opts, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(o.User), gomail.WithPassword(o.Password))
-	}
-	return gomail.NewClient(o.Host, opts...)
-}
-
-// dial opens a connection and signs in.
-func (s *SMTP) dial(ctx context.Context) (*conn, error) {
-	c := &conn{}
-	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
-	defer cancel()
-	stop := func() bool { return true }
-	d, err := s.dialer(func(raw net.Conn) {
-		c.raw = raw
-		// The library watches the context only until TCP is connected.
-		stop = context.AfterFunc(ctx, func() { raw.SetDeadline(time.Unix(1, 0)) })
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.client, err = d.DialToSMTPClientWithContext(ctx)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		if c.raw != nil {
-			c.raw.Close()
-		}
-		return nil, err
-	}
-	return c, nil
 }
 
 // take returns a connection that was kept, or a new one.
@@ -181,46 +107,138 @@ func (s *SMTP) take(ctx context.Context, fresh bool) (c *conn, reused bool, err 
 
 // keep puts a healthy connection back.
 func (s *SMTP) keep(c *conn) {
-	c.used++
 	c.last = time.Now()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || c.used >= s.options.PerConn {
-		c.client.UpdateDeadline(time.Second)
-		c.client.Quit()
-		c.close()
-		return
+	full := s.closed || c.used >= s.options.PerConn
+	if !full {
+		s.idle = append(s.idle, c)
 	}
-	s.idle = append(s.idle, c)
+	s.mu.Unlock()
+	if full {
+		c.quit()
+	}
 }
 
 // Send hands over one letter. A connection that was kept and turns out to be dead
 // is replaced once, as long as the letter was not handed over.
-func (s *SMTP) Send(ctx context.Context, l Letter) Result {
-	data, err := l.Bytes(s.options.Signer)
-	if err != nil {
-		return Result{Outcome: Refused, Err: err}
-	}
+func (s *SMTP) Send(ctx context.Context, l Letter) (r Result) {
 	select {
 	case s.places <- struct{}{}:
 		defer func() { <-s.places }()
 	case <-ctx.Done():
-		return Result{Outcome: Deferred, Ours: true, Err: context.Cause(ctx)}
+		return unsent(ctx)
 	}
-	for fresh := false; ; fresh = true {
+	s.handOver(ctx, []Letter{l}, func(_ int, got Result) { r = got }, false)
+	return r
+}
+
+// Lanes is how many batches of letters go at the same time.
+func (s *SMTP) Lanes() int { return cap(s.bulk) }
+
+// Place waits until a batch can be handed over at once.
+func (s *SMTP) Place(ctx context.Context, urgent bool) (release func(), err error) {
+	release = func() { <-s.places }
+	if !urgent {
+		select {
+		case s.bulk <- struct{}{}:
+			release = func() { <-s.places; <-s.bulk }
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	select {
+	case s.places <- struct{}{}:
+		return release, nil
+	case <-ctx.Done():
+		if !urgent {
+			<-s.bulk
+		}
+		return nil, context.Cause(ctx)
+	}
+}
+
+// SendMany hands over letters in a place, at the pace that the server bears.
+func (s *SMTP) SendMany(ctx context.Context, letters []Letter, done func(n int, r Result)) {
+	s.handOver(ctx, letters, done, true)
+}
+
+// unsent is the result of a letter that was not begun when the context ended.
+func unsent(ctx context.Context) Result {
+	return Result{Outcome: Deferred, Ours: true, Err: context.Cause(ctx)}
+}
+
+// parcel is a letter ready to travel, with its number among the others.
+type parcel struct {
+	n        int
+	from, to string
+	data     []byte
+}
+
+// handOver speaks to the server until each letter has its result. A connection
+// that breaks before a letter was handed over is replaced; when a new one breaks
+// at its first letter, that may be this letter's fault, and the next is tried;
+// when that breaks too, the server is in trouble and the rest is left.
+func (s *SMTP) handOver(ctx context.Context, letters []Letter, done func(int, Result), paced bool) {
+	rest := make([]parcel, 0, len(letters))
+	for n, l := range letters {
+		data, err := l.Bytes(s.options.Signer)
+		if err != nil {
+			done(n, Result{Outcome: Refused, Err: err})
+			continue
+		}
+		rest = append(rest, parcel{n, l.envelope(), l.To.Addr, data})
+	}
+	give := func(r Result) {
+		for _, p := range rest {
+			done(p.n, r)
+		}
+	}
+	var pacer *pace
+	if paced {
+		pacer = s.pace
+	}
+	for fresh, broken := false, false; len(rest) > 0; {
+		if ctx.Err() != nil {
+			give(unsent(ctx))
+			return
+		}
 		c, reused, err := s.take(ctx, fresh)
 		if err != nil {
-			return failedDial(err)
+			r := failedDial(err)
+			if r.Busy {
+				s.pace.slower(time.Now())
+			}
+			give(r)
+			return
 		}
-		r, healthy := s.transact(ctx, c, l, data)
-		if healthy {
+		settled, trouble := s.talk(ctx, c, rest, done, pacer)
+		rest = rest[settled:]
+		if trouble == nil {
 			s.keep(c)
-			return r
+			fresh = false
+			continue // the connection has carried what it may
 		}
 		c.close()
-		if !reused || r.Outcome != Deferred || ctx.Err() != nil {
-			return r
+		if trouble.Busy {
+			s.pace.slower(time.Now())
+			give(*trouble)
+			return
 		}
+		switch {
+		case len(rest) == 0:
+		case settled > 0 || reused:
+			broken = broken && settled == 0
+		case broken || len(letters) == 1 || ctx.Err() != nil:
+			give(*trouble)
+			return
+		default:
+			broken = true
+			first := *trouble
+			first.Ours = false
+			done(rest[0].n, first)
+			rest = rest[1:]
+		}
+		fresh = true
 	}
 }
 
@@ -229,63 +247,10 @@ func failedDial(err error) Result {
 	r := Result{Outcome: Deferred, Ours: true, Err: fmt.Errorf("reach mail server: %w", err)}
 	var reply *textproto.Error
 	if errors.As(err, &reply) {
-		r.Code, r.Text, r.Enhanced = reply.Code, reply.Msg, enhanced(reply.Msg)
+		r = replied(reply, "reach mail server")
+		r.Outcome, r.Ours = Deferred, true
 	}
 	return r
-}
-
-// transact speaks SMTP for one letter and reports whether the connection may be
-// used again.
-func (s *SMTP) transact(ctx context.Context, c *conn, l Letter, data []byte) (r Result, healthy bool) {
-	if err := c.client.UpdateDeadline(s.options.Timeout); err != nil {
-		return Result{Outcome: Deferred, Ours: true, Err: err}, false
-	}
-	stop := context.AfterFunc(ctx, func() { c.raw.SetDeadline(time.Unix(1, 0)) })
-	defer func() {
-		if !stop() {
-			healthy = false // its deadline has passed
-		}
-	}()
-	if err := c.client.Mail(l.envelope()); err != nil {
-		r, healthy = s.before(c, err, "sender")
-		r.Outcome, r.Ours = Deferred, true
-		return r, healthy
-	}
-	if err := c.client.Rcpt(l.To.Addr); err != nil {
-		return s.before(c, err, "recipient")
-	}
-	w, err := c.client.Data()
-	if err != nil {
-		return s.before(c, err, "data")
-	}
-	if _, err := w.Write(data); err != nil {
-		// Without the final dot a server must not deliver (RFC 5321, 4.1.1.4).
-		return Result{Outcome: Deferred, Ours: true, Err: fmt.Errorf("hand over letter: %w", err)}, false
-	}
-	err = w.Close()
-	var reply *textproto.Error
-	switch {
-	case err == nil:
-		return Result{Outcome: Sent, Code: 250}, true
-	case errors.As(err, &reply):
-		return replied(reply, "letter"), reply.Code != 421
-	}
-	return Result{Outcome: Unknown, Err: fmt.Errorf("letter handed over, no answer: %w", err)}, false
-}
-
-// before is the result of a failure before the letter was handed over. After a
-// refusal the connection is made ready for the next letter.
-func (s *SMTP) before(c *conn, err error, what string) (Result, bool) {
-	var reply *textproto.Error
-	if !errors.As(err, &reply) {
-		return Result{Outcome: Deferred, Ours: true, Err: fmt.Errorf("%s: %w", what, err)}, false
-	}
-	r := replied(reply, what)
-	if reply.Code == 421 { // the server is closing the connection
-		r.Ours = true
-		return r, false
-	}
-	return r, c.client.Reset() == nil
 }
 
 // Close says goodbye on every kept connection.
@@ -294,11 +259,11 @@ func (s *SMTP) Close() error {
 	idle := s.idle
 	s.idle, s.closed = nil, true
 	s.mu.Unlock()
+	var all sync.WaitGroup
 	for _, c := range idle {
-		c.client.UpdateDeadline(time.Second)
-		c.client.Quit()
-		c.close()
+		all.Go(c.quit)
 	}
+	all.Wait()
 	return nil
 }
 
@@ -308,7 +273,6 @@ func (s *SMTP) Check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reach mail server: %w", err)
 	}
-	c.client.Quit()
-	c.close()
+	c.quit()
 	return nil
 }

@@ -23,7 +23,7 @@ import (
 
 func sender(t *testing.T, s *server, change func(*mail.SMTPOptions)) *mail.SMTP {
 	t.Helper()
-	o := mail.SMTPOptions{Host: "127.0.0.1", Port: s.port, Security: mail.Clear, Timeout: 300 * time.Millisecond}
+	o := mail.SMTPOptions{Host: "127.0.0.1", Port: s.port, Security: mail.Clear, Timeout: 300 * time.Millisecond, Patience: 400 * time.Millisecond, Grace: 200 * time.Millisecond}
 	if change != nil {
 		change(&o)
 	}
@@ -72,21 +72,24 @@ func TestEachWayOfFailingHasItsOutcome(t *testing.T) {
 		{"silent after the whole letter", at("DOT", "stall"), mail.Unknown, 0, "", false, true},
 		{"answers nonsense", at("DOT", "buongiorno"), mail.Unknown, 0, "", false, true},
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, c.script)
-			got := sender(t, s, nil).Send(t.Context(), letter(1))
-			if got.Outcome != c.want || got.Code != c.code || got.Enhanced != c.status || got.Ours != c.ours {
-				t.Errorf("got %v %d %q, ours %v: %v", got.Outcome, got.Code, got.Enhanced, got.Ours, got.Err)
-			}
-			if (got.Err == nil) != (c.want == mail.Sent) {
-				t.Errorf("the error is %v", got.Err)
-			}
-			if n := s.letters(); (n == 1) != c.arrived {
-				t.Errorf("the server has %d letters", n)
-			}
-		})
+	for _, pipelining := range []bool{false, true} {
+		for _, c := range cases {
+			t.Run(fmt.Sprintf("%s, pipelining %v", c.name, pipelining), func(t *testing.T) {
+				t.Parallel()
+				s := serve(t, c.script)
+				s.pipelining = pipelining
+				got := sender(t, s, nil).Send(t.Context(), letter(1))
+				if got.Outcome != c.want || got.Code != c.code || got.Enhanced != c.status || got.Ours != c.ours {
+					t.Errorf("got %v %d %q, ours %v: %v", got.Outcome, got.Code, got.Enhanced, got.Ours, got.Err)
+				}
+				if (got.Err == nil) != (c.want == mail.Sent) {
+					t.Errorf("the error is %v", got.Err)
+				}
+				if n := s.letters(); (n == 1) != c.arrived {
+					t.Errorf("the server has %d letters", n)
+				}
+			})
+		}
 	}
 }
 
