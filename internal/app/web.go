@@ -57,7 +57,7 @@ func (a *App) openPages() error {
 	a.Web.Handle(mux, "GET /healthz", a.health, web.WithoutSession())
 	a.Web.Handle(mux, "GET /readyz", a.ready, web.WithoutSession())
 	mux.Handle("GET /metrics", a.measured())
-	a.handler = a.hosts.Around(a.Web.Wrap(mux))
+	a.handler = a.hosts.Around(a.Site.Kept(a.Web.Wrap(mux)))
 	return nil
 }
 

@@ -230,3 +230,26 @@ func TestFullDiskIsSaidAndWhatWasStoredStays(t *testing.T) {
 		t.Fatalf("a small row still fits: %v", err)
 	}
 }
+
+func TestLookupSeesEachCommitAtOnce(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		ctx := t.Context()
+		age := d.Lookup(`SELECT created_at FROM person WHERE id = $1`)
+		var at int64
+		if err := age.Scan(ctx, "p1", &at); !errors.Is(err, db.ErrNone) {
+			t.Fatalf("nobody is there, and the lookup says %v", err)
+		}
+		for n := range int64(20) {
+			if err := d.InTx(ctx, func(tx *db.Tx) error {
+				_, err := tx.Exec(ctx, `INSERT INTO person (email, id, name, created_at) VALUES ('a@example.org', 'p1', 'P', $1)
+					ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at`, n)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := age.Scan(ctx, "p1", &at); err != nil || at != n {
+				t.Fatalf("after commit %d the lookup says %d, %v", n, at, err)
+			}
+		}
+	})
+}

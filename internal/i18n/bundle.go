@@ -8,6 +8,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -262,8 +263,8 @@ func quality(params string) float64 {
 	if !found {
 		return 1
 	}
-	var q float64
-	if _, err := fmt.Sscanf(value, "%f", &q); err != nil || q > 1 {
+	q, err := strconv.ParseFloat(value, 64)
+	if err != nil || q > 1 {
 		return 0
 	}
 	return q

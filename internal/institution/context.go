@@ -20,19 +20,22 @@ type resolved struct {
 
 // With returns a context whose institution is i.
 func With(ctx context.Context, i Institution) context.Context {
-	return context.WithValue(ctx, contextKey{}, resolved{institution: i})
+	return context.WithValue(ctx, contextKey{}, &resolved{institution: i})
 }
 
 // From returns the institution that the request's host name leads to.
 func From(ctx context.Context) (i Institution, ok bool) {
-	r, ok := ctx.Value(contextKey{}).(resolved)
-	return r.institution, ok && r.err == nil
+	r, ok := ctx.Value(contextKey{}).(*resolved)
+	if !ok || r.err != nil {
+		return Institution{}, false
+	}
+	return r.institution, true
 }
 
 // Of is From with a fault: NotFound when the host leads to no institution,
 // Unavailable or Internal when the database could not say.
 func Of(ctx context.Context) (Institution, error) {
-	r, ok := ctx.Value(contextKey{}).(resolved)
+	r, ok := ctx.Value(contextKey{}).(*resolved)
 	if !ok {
 		return Institution{}, fault.Missing("institution.host.unknown")
 	}
@@ -56,8 +59,8 @@ type Resolver struct {
 }
 
 type remembered struct {
-	institution Institution
-	until       time.Time
+	*resolved
+	until time.Time
 }
 
 // NewResolver returns a resolver with a clock.
@@ -70,34 +73,41 @@ func NewResolver(d *db.DB, now func() time.Time) *Resolver {
 // any host: handlers learn it from Of.
 func (v *Resolver) Around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		i, err := v.Resolve(r.Context(), r.Host)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, resolved{i, err})))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), contextKey{}, v.resolve(r.Context(), r.Host))))
 	})
 }
 
 // Resolve returns the institution of a host name. Fault: NotFound.
-func (v *Resolver) Resolve(ctx context.Context, host string) (i Institution, err error) {
+func (v *Resolver) Resolve(ctx context.Context, host string) (Institution, error) {
+	r := v.resolve(ctx, host)
+	return r.institution, r.err
+}
+
+func (v *Resolver) resolve(ctx context.Context, host string) *resolved {
 	host, now := Host(host), v.now()
 	v.mu.Lock()
 	k, ok := v.known[host]
 	v.mu.Unlock()
 	if ok && now.Before(k.until) {
-		return k.institution, nil
+		return k.resolved
 	}
-	err = v.db.Read(ctx, func(tx *db.Tx) error {
+	var i Institution
+	err := v.db.Read(ctx, func(tx *db.Tx) (err error) {
 		i, err = ByHost(ctx, tx, host)
 		return err
 	})
 	if err != nil {
-		return Institution{}, err
+		return &resolved{err: err}
 	}
+	i.zone = i.Location()
+	r := &resolved{institution: i}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.known) >= rememberHosts {
 		clear(v.known)
 	}
-	v.known[host] = remembered{i, now.Add(rememberFor)}
-	return i, nil
+	v.known[host] = remembered{r, now.Add(rememberFor)}
+	return r
 }
 
 // Forget makes this process ask again: the person who changed the institution

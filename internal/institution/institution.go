@@ -27,6 +27,8 @@ type Institution struct {
 	Version          int64 // grows with each change of the institution, its profiles or offices
 	CreatedAt        time.Time
 	Hosts            []string
+
+	zone *time.Location // of Zone, loaded once for all requests of a host
 }
 
 // DefaultKeepDays is how long others' words are kept unless somebody says
@@ -38,6 +40,9 @@ const (
 
 // Location is the institution's zone. The zone was checked when it was stored.
 func (i Institution) Location() *time.Location {
+	if i.zone != nil && i.zone.String() == i.Zone {
+		return i.zone
+	}
 	l, err := time.LoadLocation(i.Zone)
 	if err != nil {
 		return time.UTC

@@ -94,17 +94,22 @@ func BenchmarkBesideNginx(b *testing.B) {
 			ours := httptest.NewServer(w.handler)
 			defer ours.Close()
 			theirs := nginx(b, path, w.page(path))
+			least := httptest.NewServer(bare(w.page(path)))
+			defer least.Close()
 			const span = 4 * time.Second
 			for b.Loop() {
 				calm := load(b, ours.URL+path, span)
 				stop := w.keepPublishing()
 				busy := load(b, ours.URL+path, span)
 				stop()
-				static := load(b, theirs+path, span)
+				static, floor := load(b, theirs+path, span), load(b, least.URL+path, span)
 				b.ReportMetric(calm.rate, "ours-req/s")
 				b.ReportMetric(busy.rate, "ours-publishing-req/s")
 				b.ReportMetric(static.rate, "nginx-req/s")
 				b.ReportMetric(calm.rate/static.rate, "ratio")
+				b.ReportMetric(floor.rate/static.rate, "ratio-bare")
+				b.ReportMetric(calm.cpu, "ours-cpu-µs")
+				b.ReportMetric(floor.cpu, "bare-cpu-µs")
 				b.ReportMetric(busy.rate/static.rate, "ratio-publishing")
 				b.ReportMetric(busy.p99.Seconds()*1000, "p99-publishing-ms")
 				b.ReportMetric(static.p99.Seconds()*1000, "nginx-p99-ms")
@@ -112,6 +117,17 @@ func BenchmarkBesideNginx(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
+}
+
+// bare is the least that a Go server can do for the same bytes: what we cost more is
+// ours to explain.
+func bare(body string) http.Handler {
+	page, length := []byte(body), strconv.Itoa(len(body))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Length", length)
+		w.Write(page)
+	})
 }
 
 // keepPublishing publishes until stop is called.
@@ -190,6 +206,17 @@ http {
 type measured struct {
 	rate float64
 	p99  time.Duration
+	cpu  float64 // of this process for one request, µs; of a server in it
+}
+
+// spent is the processor time of this process so far.
+func spent(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 var (
@@ -201,6 +228,7 @@ var (
 // load asks for an address over 64 connections with wrk.
 func load(b *testing.B, address string, span time.Duration) (m measured) {
 	b.Helper()
+	before := spent(b)
 	out, err := exec.Command("wrk", "-t2", "-c64", fmt.Sprintf("-d%ds", int(span.Seconds())), "--latency", address).CombinedOutput()
 	if err != nil {
 		b.Fatalf("wrk: %v\n%s", err, out)
@@ -218,5 +246,6 @@ func load(b *testing.B, address string, span time.Duration) (m measured) {
 	if m.p99, err = time.ParseDuration(string(p99[1])); err != nil {
 		b.Fatal(err)
 	}
+	m.cpu = float64((spent(b) - before).Microseconds()) / (m.rate * span.Seconds())
 	return m
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"maps"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -28,26 +29,71 @@ const (
 
 // answer is a page or a feed, ready to be sent.
 type answer struct {
+	version  int64 // of the institution, as the answer shows it
 	status   int
 	kind     string // content type
 	body     []byte
-	zip      sync.Once
-	zipped   []byte // made for the first reader who takes it
 	etag     string
 	modified time.Time
 	open     bool   // other sites' scripts may read it
 	links    string // header Link
 	until    time.Time
+
+	zip    sync.Once
+	plain  form
+	zipped form // made for the first reader who takes it; empty when it gains nothing
+	always http.Header
+}
+
+// form is a body as it is sent, with the headers that only this form has.
+type form struct {
+	body    []byte
+	headers http.Header
+}
+
+// prepare makes, once for all readers, the headers that each of them gets beside
+// those of the route. They are shared between answers: whoever adds to one gets a
+// copy, for none has room left.
+func (a *answer) prepare(route http.Header) {
+	a.always = maps.Clone(route)
+	a.always["Cache-Control"], a.always["Vary"] = []string{"no-cache"}, []string{"Accept-Encoding, Accept-Language, Cookie"}
+	if a.open {
+		a.always["Access-Control-Allow-Origin"] = []string{"*"}
+	}
+	if a.links != "" {
+		a.always["Link"] = []string{a.links}
+	}
+	if a.status == http.StatusOK {
+		a.etag = "W/" + web.ETag(a.body)
+		a.always["Etag"] = []string{a.etag}
+		if !a.modified.IsZero() {
+			a.always["Last-Modified"] = []string{a.modified.UTC().Format(http.TimeFormat)}
+		}
+	}
+	a.plain = a.form(a.body, "")
+}
+
+func (a *answer) form(body []byte, encoding string) form {
+	h := http.Header{"Content-Type": {a.kind}, "Content-Length": {strconv.Itoa(len(body))}}
+	if encoding != "" {
+		h["Content-Encoding"] = []string{encoding}
+	}
+	return form{body, h}
 }
 
 // size is about what keeping the answer costs; text shrinks to a fifth.
 func (a *answer) size() int { return len(a.body)*6/5 + 400 }
 
-// small is the compressed body, nil when the body is too short to gain from it.
-func (a *answer) small() []byte {
+// small is the compressed form, or the plain one when the body is too short to gain
+// from it.
+func (a *answer) small() form {
 	a.zip.Do(func() {
-		if len(a.body) > 1024 {
-			a.zipped = squeeze(a.body)
+		a.zipped = a.plain
+		if len(a.body) <= 1024 {
+			return
+		}
+		if body := squeeze(a.body); body != nil {
+			a.zipped = a.form(body, "gzip")
 		}
 	})
 	return a.zipped
@@ -60,30 +106,73 @@ type builder func(*visit) (*answer, error)
 // answered, but what was rendered for it is not kept.
 var known = map[string]bool{"pagina": true, "mese": true, "profilo": true, "argomento": true, "n": true}
 
-// cached answers from the rendered pages, or has build render one.
-func (s *Site) cached(build builder) web.Handler {
+// Kept answers with the pages that are kept before anything else is done for a
+// request: finding its route and all that the kit puts around a handler would cost
+// more than the page. Whatever is not kept goes on to next.
+func (s *Site) Kept(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			if a := s.kept(r); a != nil {
+				a.send(w, r)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// kept is the answer that is kept for the request and still true; nil when there is
+// none. The database is asked for the version each time.
+func (s *Site) kept(r *http.Request) *answer {
+	i, ok := institution.From(r.Context())
+	if !ok {
+		return nil
+	}
+	a := s.pages.get(s.key(r, i), s.clock())
+	if a == nil {
+		return nil
+	}
+	if version, err := s.versions.read(r.Context(), i.ID); err != nil || version != a.version {
+		return nil
+	}
+	return a
+}
+
+func (s *Site) key(r *http.Request, i institution.Institution) string {
+	return i.ID + " " + s.kit.Language(r) + " " + r.URL.RequestURI()
+}
+
+// cached answers with what build makes, and keeps it for the next readers. options
+// are those of the route.
+func (s *Site) cached(build builder, options []web.RouteOption) web.Handler {
+	headers := s.kit.RouteHeaders(options...)
 	return func(w http.ResponseWriter, r *http.Request) error {
+		if a := s.kept(r); a != nil {
+			a.send(w, r)
+			return nil
+		}
 		i, version, err := s.place(r.Context())
 		if err != nil {
 			return err
 		}
-		key := i.ID + " " + strconv.FormatInt(version, 10) + " " + s.kit.Printer(r).Lang() + " " + r.URL.RequestURI()
-		now := s.clock()
-		if a := s.pages.get(key, now); a != nil {
-			return a.send(w, r)
-		}
-		made, err, _ := s.pages.group.Do(key, func() (any, error) {
+		key, now := s.key(r, i), s.clock()
+		made, err, _ := s.pages.group.Do(key+" "+strconv.FormatInt(version, 10), func() (any, error) {
 			a, err := s.render(r, i, build, now)
-			if err == nil && keepable(r) && a.status == http.StatusOK {
-				a.until = now.Add(fresh)
+			if err != nil {
+				return nil, err
+			}
+			a.prepare(headers)
+			if keepable(r) && a.status == http.StatusOK {
+				a.version, a.until = version, now.Add(fresh)
 				s.pages.put(key, a)
 			}
-			return a, err
+			return a, nil
 		})
 		if err != nil {
 			return err
 		}
-		return made.(*answer).send(w, r)
+		made.(*answer).send(w, r)
+		return nil
 	}
 }
 
@@ -129,7 +218,6 @@ func (s *Site) render(r *http.Request, i institution.Institution, build builder,
 	if err != nil {
 		return nil, err
 	}
-	a.etag = "W/" + web.ETag(a.body)
 	return a, nil
 }
 
@@ -146,46 +234,29 @@ func squeeze(body []byte) []byte {
 	return b.Bytes()
 }
 
-// send writes the answer, or 304 when the reader has it.
-func (a *answer) send(w http.ResponseWriter, r *http.Request) error {
+// send writes the answer, or 304 when the reader has it. A page may be kept by
+// browsers and proxies, and is asked for again each time: a correction must reach
+// everybody at once.
+func (a *answer) send(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h["Cache-Control"] = revalidate
-	h["Vary"] = varies
-	if a.open {
-		h.Set("Access-Control-Allow-Origin", "*")
+	maps.Copy(h, a.always)
+	if a.status == http.StatusOK && web.Unchanged(r, a.etag, a.modified) {
+		w.WriteHeader(http.StatusNotModified)
+		return
 	}
-	if a.links != "" {
-		h.Add("Link", a.links)
-	}
-	if a.status == http.StatusOK && web.NotModified(w, r, a.etag, a.modified) {
-		return nil
-	}
-	body := a.body
+	f := a.plain
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		if zipped := a.small(); zipped != nil {
-			body = zipped
-			h.Set("Content-Encoding", "gzip")
-		}
+		f = a.small()
 	}
-	h.Set("Content-Type", a.kind)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	maps.Copy(h, f.headers)
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead {
 		// A reader who has left is no failure of ours.
-		_, _ = w.Write(body)
+		_, _ = w.Write(f.body)
 	}
-	return nil
 }
 
-// A page may be kept by browsers and proxies, and is asked for again each time:
-// a correction must reach everybody at once.
-var (
-	revalidate = []string{"no-cache"}
-	varies     = []string{"Accept-Encoding, Accept-Language, Cookie"}
-)
-
-// cache holds answers up to a number of bytes. What it holds is never stale, for
-// the version is part of the key; old versions go when room is needed.
+// cache holds answers up to a number of bytes, each with the version that it shows.
 type cache struct {
 	limit int
 	group singleflight.Group
@@ -214,6 +285,9 @@ func (c *cache) put(key string, a *answer) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if held := c.held[key]; held != nil && held.version > a.version {
+		return
+	}
 	c.drop(key)
 	for other := range c.held {
 		if c.size+cost <= c.limit {
@@ -236,7 +310,8 @@ func (c *cache) drop(key string) {
 // begun share it, so that each sees the database as it was after it arrived, and
 // a crowd costs few queries.
 type versions struct {
-	db *db.DB
+	lookup *db.Lookup
+
 	mu sync.Mutex
 	at map[string]*queue
 }
@@ -253,7 +328,9 @@ type call struct {
 	err     error
 }
 
-func newVersions(d *db.DB) *versions { return &versions{db: d, at: map[string]*queue{}} }
+func newVersions(d *db.DB) *versions {
+	return &versions{lookup: d.Lookup(`SELECT version FROM institution WHERE id = $1`), at: map[string]*queue{}}
+}
 
 func (v *versions) read(ctx context.Context, id string) (int64, error) {
 	v.mu.Lock()
@@ -270,8 +347,6 @@ func (v *versions) read(ctx context.Context, id string) (int64, error) {
 	q.reading = true
 	v.mu.Unlock()
 	if first {
-		// Requests that are ready to run join before the read begins.
-		runtime.Gosched()
 		v.serve(id, q)
 	}
 	select {
@@ -285,14 +360,15 @@ func (v *versions) read(ctx context.Context, id string) (int64, error) {
 // serve does the read that is waited for, and leaves a further one to a
 // goroutine of its own: the request that began need not work for all others.
 func (v *versions) serve(id string, q *queue) {
+	// Requests that are ready to run join before the read begins: under load a dozen
+	// share it.
+	runtime.Gosched()
 	v.mu.Lock()
 	c := q.next
 	q.next = nil
 	v.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	c.err = v.db.Read(ctx, func(tx *db.Tx) error {
-		return tx.QueryRow(ctx, `SELECT version FROM institution WHERE id = $1`, id).Scan(&c.version)
-	})
+	c.err = v.lookup.Scan(ctx, id, &c.version)
 	cancel()
 	close(c.done)
 	v.mu.Lock()

@@ -113,9 +113,10 @@ func (s *Site) Mount(mux *http.ServeMux) {
 		"GET /sitemap/{part}":         s.sitemapPart,
 		"GET /robots.txt":             s.robots,
 	} {
-		s.kit.Handle(mux, pattern, s.cached(build), public...)
+		s.kit.Handle(mux, pattern, s.cached(build, public), public...)
 	}
-	s.kit.Handle(mux, "GET /embed", s.cached(s.embed), append(public, web.Embeddable())...)
+	framed := append(slices.Clone(public), web.Embeddable())
+	s.kit.Handle(mux, "GET /embed", s.cached(s.embed, framed), framed...)
 	s.kit.Handle(mux, "GET /cerca", s.search, web.WithoutSession())
 	s.kit.Handle(mux, "GET /embed.js", s.embedScript, web.WithoutSession())
 	s.kit.Handle(mux, "GET /media/{hash}/{kind}/{name}", s.media, web.WithoutCompression())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/site"
 	"codeberg.org/arengo/arengo/internal/testkit"
+	"codeberg.org/arengo/arengo/internal/web"
 )
 
 func contains(t *testing.T, text string, wants ...string) {
@@ -330,5 +332,23 @@ func TestEmbedMayBeFramedAndNothingElse(t *testing.T) {
 	contains(t, w.page("/incorpora?profilo=biblioteca&n=3"), "data-profilo=&#34;biblioteca&#34;", "&lt;iframe src=&#34;https://piazza.cesate.example/embed?n=3&amp;amp;profilo=biblioteca")
 	if h := w.get("/feed.json").Header(); h.Get("Access-Control-Allow-Origin") != "*" {
 		t.Error("a script of another site cannot read the feed")
+	}
+}
+
+func TestKeptPageIsTheSameAnswer(t *testing.T) {
+	w := newTown(t, testkit.SQLite(t))
+	w.publish(note{Title: "Una notizia", Body: "Testo."})
+	for _, path := range []string{"/", "/m/una-notizia", "/feed.rss", "/embed", "/m/non-esiste"} {
+		// The first reader has the page made by its route, the second gets what is kept.
+		first, second := w.get(path), w.get(path)
+		if first.Code != second.Code || first.Body.String() != second.Body.String() {
+			t.Errorf("%s: %d, then %d, or another text", path, first.Code, second.Code)
+		}
+		made, kept := first.Header().Clone(), second.Header().Clone()
+		made.Del(web.RequestIDHeader)
+		kept.Del(web.RequestIDHeader)
+		if !reflect.DeepEqual(made, kept) {
+			t.Errorf("%s: the headers were\n%v\nand are\n%v", path, made, kept)
+		}
 	}
 }

@@ -121,7 +121,7 @@ func (w *town) open() {
 	mux := http.NewServeMux()
 	w.kit.Mount(mux)
 	w.site.Mount(mux)
-	w.handler = institution.NewResolver(w.db, clock).Around(w.kit.Wrap(mux))
+	w.handler = institution.NewResolver(w.db, clock).Around(w.site.Kept(w.kit.Wrap(mux)))
 }
 
 type testWriter struct{ t testing.TB }

@@ -28,22 +28,28 @@ func NotModified(w http.ResponseWriter, r *http.Request, etag string, modified t
 	if !modified.IsZero() {
 		h.Set("Last-Modified", modified.UTC().Format(http.TimeFormat))
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return false
-	}
-	if known := r.Header.Get("If-None-Match"); known != "" {
-		if !matches(known, etag) {
-			return false
-		}
-		w.WriteHeader(http.StatusNotModified)
-		return true
-	}
-	since, err := http.ParseTime(r.Header.Get("If-Modified-Since"))
-	if err != nil || modified.IsZero() || modified.Truncate(time.Second).After(since) {
+	if !Unchanged(r, etag, modified) {
 		return false
 	}
 	w.WriteHeader(http.StatusNotModified)
 	return true
+}
+
+// Unchanged reports whether the reader of a GET already has the answer with these
+// validators.
+func Unchanged(r *http.Request, etag string, modified time.Time) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if known := r.Header.Get("If-None-Match"); known != "" {
+		return matches(known, etag)
+	}
+	given := r.Header.Get("If-Modified-Since")
+	if given == "" || modified.IsZero() {
+		return false
+	}
+	since, err := http.ParseTime(given)
+	return err == nil && !modified.Truncate(time.Second).After(since)
 }
 
 // matches compares weakly: a compressed answer has the same meaning.

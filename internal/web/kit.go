@@ -154,7 +154,7 @@ func (k *Kit) Routes() []string { return slices.Clone(k.routes) }
 
 // Handler is h with everything around it, for those who mount it themselves.
 func (k *Kit) Handler(h Handler, options ...RouteOption) http.Handler {
-	route := newRoute(options)
+	route := newRoute(options, k.secure)
 	if !route.noSession && k.around != nil {
 		h = k.around(h)
 	}
@@ -177,7 +177,7 @@ func (k *Kit) Handler(h Handler, options ...RouteOption) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r = k.enter(w, r)
-		route.headers(k, w)
+		route.headers(w)
 		defer func() {
 			if err := stateOf(r).removeSpooled(); err != nil {
 				k.log.WarnContext(r.Context(), "uploaded files stay on disk", "request", RequestID(r), "error", err.Error())

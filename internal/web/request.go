@@ -64,6 +64,16 @@ func (k *Kit) printerFor(r *http.Request) *i18n.Printer {
 	return k.bundle.For(lang, loc)
 }
 
+// Language is the language in which a public page is read: the reader's choice, else
+// the institution's.
+func (k *Kit) Language(r *http.Request) string {
+	if chosen := chosenLanguage(r); chosen != "" {
+		return chosen
+	}
+	lang, _ := k.place(r)
+	return lang
+}
+
 // chosenLanguage is the reader's own choice: the cookie, else the browser's.
 func chosenLanguage(r *http.Request) string {
 	if c, err := r.Cookie(languageCookie); err == nil {

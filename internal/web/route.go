@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -17,6 +18,7 @@ type route struct {
 	noCompression bool
 	anyOrigin     bool
 	embeddable    bool
+	fixed         http.Header // sent with every answer; shared, see headers
 }
 
 // RouteOption changes how one route is served.
@@ -41,10 +43,23 @@ func AnyOrigin() RouteOption { return func(r *route) { r.anyOrigin = true } }
 // Embeddable lets other sites show the page in a frame.
 func Embeddable() RouteOption { return func(r *route) { r.embeddable = true } }
 
-func newRoute(options []RouteOption) *route {
+func newRoute(options []RouteOption, secure bool) *route {
 	r := &route{maxBody: DefaultMaxBody}
 	for _, option := range options {
 		option(r)
+	}
+	r.fixed = http.Header{
+		"Content-Security-Policy":    {policy(r.embeddable)},
+		"X-Content-Type-Options":     {"nosniff"},
+		"Referrer-Policy":            {"strict-origin-when-cross-origin"},
+		"Permissions-Policy":         {"camera=(), microphone=(), geolocation=(self), payment=(), usb=()"},
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+	}
+	if !r.embeddable {
+		r.fixed["X-Frame-Options"] = []string{"DENY"}
+	}
+	if secure {
+		r.fixed["Strict-Transport-Security"] = []string{"max-age=31536000"}
 	}
 	return r
 }
@@ -70,19 +85,14 @@ func policy(embeddable bool) string {
 	}, "; ")
 }
 
-func (rt *route) headers(k *Kit, w http.ResponseWriter) {
-	h := w.Header()
-	h.Set("Content-Security-Policy", policy(rt.embeddable))
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=(self), payment=(), usb=()")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	if !rt.embeddable {
-		h.Set("X-Frame-Options", "DENY")
-	}
-	if k.secure {
-		h.Set("Strict-Transport-Security", "max-age=31536000")
-	}
+// headers sets what every answer of the route has. The values are shared by all
+// answers and full, so that adding to one makes a copy.
+func (rt *route) headers(w http.ResponseWriter) { maps.Copy(w.Header(), rt.fixed) }
+
+// RouteHeaders are what every answer of a route with these options has, for who
+// answers in its place.
+func (k *Kit) RouteHeaders(options ...RouteOption) http.Header {
+	return newRoute(options, k.secure).fixed
 }
 
 // compress gzips what is text and large enough to gain from it.
