@@ -77,7 +77,7 @@ func TestAdapterKeepsTheContract(t *testing.T) {
 		p := newPeer(t, w.clock)
 		p.person("anna", 0).follows(w, "comune")
 		return channeltest.Subject{
-			Adapter: w.server.Adapter(), Account: w.account("comune"), Idempotent: true,
+			Adapter: w.server.Adapter(), Account: w.account("comune"),
 			Gate:  channeltest.NewGate(http.NotFoundHandler(), nil),
 			Posts: func(t testing.TB) []channeltest.Seen { w.send(); return p.holds(t) },
 			Near:  "what is said is stored in the same database; TestServerOutOfReach… and its neighbours prove the way from there",

@@ -188,10 +188,9 @@ func TestConformanceOnARealNetwork(t *testing.T) {
 				{Field: fieldHandle, Typed: map[string]string{fieldHandle: "il comune di Cesate"}},
 				{Field: fieldServer, Typed: map[string]string{fieldServer: "https://"}},
 			},
-			Secrets:    []string{s.who.AppPassword, s.who.AccessJWT, s.who.RefreshJWT},
-			Idempotent: true,
-			People:     newCitizens(t, network, s),
-			Settle:     network.Settle,
+			Secrets: []string{s.who.AppPassword, s.who.AccessJWT, s.who.RefreshJWT},
+			People:  newCitizens(t, network, s),
+			Settle:  network.Settle,
 			Cannot: map[channeltest.Case]string{
 				channeltest.HearPrivate:   "posts on Bluesky are public",
 				channeltest.AnswerPrivate: "posts on Bluesky are public",

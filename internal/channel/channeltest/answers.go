@@ -288,6 +288,7 @@ func (b *bench) send(p channel.Post) channel.Remote {
 	if r.ID == "" {
 		b.Error("the answer has no identifier")
 	}
+	b.settled(r)
 	return r
 }
 
@@ -305,7 +306,7 @@ func answerOthers(b *bench) {
 	if err := b.prepare(b.Context(), q, &progress); err != nil {
 		b.Fatal(err)
 	}
-	if b.caps.ReadBack {
+	if b.readable() {
 		if r, found, err := b.s.Adapter.Find(b.Context(), b.account(), q, progress); found || err != nil {
 			b.Fatalf("before it left, the second answer is found: %+v, %v", r, err)
 		}
@@ -400,7 +401,7 @@ func answerCrash(b *bench) {
 				}
 				continue
 			}
-			if b.caps.ReadBack {
+			if b.readable() {
 				b.Fatalf("request %d, fault %d: the outcome stays unknown although the channel can be read", n, f)
 			}
 			there := slices.DeleteFunc(b.s.People.Answers(b, to.ID), func(s Seen) bool { return !strings.Contains(s.Text, mark(p.Key)) })

@@ -1,6 +1,8 @@
 package channeltest
 
 import (
+	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +23,7 @@ const (
 	HTML                     // 200 and a web page, as a proxy or a captive portal answers
 	Silence                  // no answer until the caller gives up, the peer never saw the request
 	DropAnswer               // the peer does what it was asked, and its answer is lost
+	Hold                     // the peer does what it was asked only after Release, whether anybody still waits or not
 	Late                     // the peer does what it was asked, its answer never arrives and the connection stays
 )
 
@@ -44,12 +47,15 @@ type Gate struct {
 	rules []Rule
 	seen  int
 	note  func(*http.Request)
+
+	open chan struct{} // closed by Release; made anew for what is held afterwards
+	held sync.WaitGroup
 }
 
 // NewGate makes a gate before peer; tooMany writes the platform's own answer to
 // somebody who goes too fast.
 func NewGate(peer http.Handler, tooMany func(w http.ResponseWriter, wait time.Duration)) *Gate {
-	return &Gate{peer: peer, tooMany: tooMany}
+	return &Gate{peer: peer, tooMany: tooMany, open: make(chan struct{})}
 }
 
 // Serve listens on a free port of the loopback until the test ends, and returns
@@ -58,6 +64,7 @@ func (g *Gate) Serve(t testing.TB) string {
 	s := httptest.NewServer(g)
 	t.Cleanup(func() {
 		g.Clear()
+		g.Release()
 		s.CloseClientConnections()
 		s.Close()
 	})
@@ -76,6 +83,34 @@ func (g *Gate) Clear() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.rules = nil
+}
+
+// Release lets the held requests through, and returns when the peer has done what
+// they ask.
+func (g *Gate) Release() {
+	g.mu.Lock()
+	close(g.open)
+	g.open = make(chan struct{})
+	g.mu.Unlock()
+	g.held.Wait()
+}
+
+// hold keeps a request until Release.
+func (g *Gate) hold(r *http.Request, meet func()) {
+	g.mu.Lock()
+	open := g.open
+	g.held.Add(1)
+	g.mu.Unlock()
+	defer g.held.Done()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // it never arrived
+	}
+	meet()
+	<-open
+	r = r.WithContext(context.WithoutCancel(r.Context()))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	g.peer.ServeHTTP(httptest.NewRecorder(), r)
 }
 
 // Seen is how many requests have arrived since the start.
@@ -123,6 +158,10 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	meet := rule.Meet
 	if meet == nil {
 		meet = func() {}
+	}
+	if rule.Do == Hold {
+		g.hold(r, meet)
+		panic(http.ErrAbortHandler)
 	}
 	// Whatever happens, the request is read to its end: a peer that answers
 	// before that cuts uploads in a way that depends on the kernel's buffers.

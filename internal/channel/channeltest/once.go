@@ -34,6 +34,7 @@ func (b *bench) deliver(ctx context.Context, p channel.Post, l *ledger) error {
 			return err
 		case found:
 			l.remote = r
+			b.settled(r)
 			return nil
 		}
 		l.attempting = false
@@ -54,6 +55,7 @@ func (b *bench) deliver(ctx context.Context, p channel.Post, l *ledger) error {
 		return err
 	}
 	l.remote = r
+	b.settled(r)
 	return nil
 }
 
@@ -106,7 +108,7 @@ func (b *bench) dieAt(n int, f Fault, p channel.Post, l *ledger) {
 func (b *bench) once(when string, p channel.Post, l ledger) {
 	b.Helper()
 	if l.unconfirmed {
-		if b.caps.ReadBack {
+		if b.readable() {
 			b.Fatalf("%s: the outcome stays unknown although the channel can be read", when)
 		}
 		if n := len(b.visible(p.Key)); n > 1 {
@@ -137,26 +139,55 @@ func lostAnswer(b *bench) {
 			b.Fatalf("%d requests after a lost answer: nobody may repeat it unasked", n)
 		}
 		seen := b.one(p)
-		r, found, err := b.s.Adapter.Find(b.Context(), b.account(), p, progress)
-		if !b.caps.ReadBack {
-			b.fails("Find", err, channel.Unknown, channel.CodeCannotRead)
-			continue
-		}
-		if err != nil || !found {
-			b.Fatalf("Find: found %v, error %v", found, err)
-		}
-		b.remote(r)
-		if r.ID != seen.ID {
-			b.Errorf("found %q, citizens see %q", r.ID, seen.ID)
+		b.found(p, progress, seen)
+	}
+}
+
+// found fails unless Find finds what citizens see, or says that it cannot tell.
+func (b *bench) found(p channel.Post, progress channel.Progress, seen Seen) {
+	b.Helper()
+	r, found, err := b.s.Adapter.Find(b.Context(), b.account(), p, progress)
+	if !b.readable() && !found {
+		b.fails("Find", err, channel.Unknown, channel.CodeCannotRead)
+		return
+	}
+	if err != nil || !found {
+		b.Fatalf("Find: found %v, error %v", found, err)
+	}
+	b.remote(r)
+	if r.ID != seen.ID {
+		b.Errorf("found %q, citizens see %q", r.ID, seen.ID)
+	}
+	b.settled(r)
+}
+
+// held has the peer carry out a call long after its caller gave up. What is read
+// before that proves nothing, which publishing knows; whoever claims to remember a
+// key for ever claims that repeating the call meanwhile does no harm.
+func held(b *bench) {
+	p, progress := b.ready()
+	ctx, cancel := context.WithTimeout(b.Context(), patience)
+	defer cancel()
+	b.final(Hold, 1)
+	_, err := b.s.Adapter.Finalize(ctx, b.account(), p, progress)
+	b.s.Gate.Clear()
+	b.fails("Finalize", err, channel.Unknown, channel.CodeTimeout)
+	b.none(p)
+	b.absent(p, progress)
+	if b.caps.KeyLife == channel.ForEver {
+		if _, err := b.s.Adapter.Finalize(b.Context(), b.account(), p, progress); err != nil {
+			b.Fatalf("Finalize again: %v", err)
 		}
 	}
+	b.s.Gate.Release()
+	b.found(p, progress, b.one(p))
 }
 
 // patience is how long the suite waits for a peer that it keeps from answering.
 const patience = 500 * time.Millisecond
 
 func repeat(b *bench) {
-	if !b.s.Idempotent {
+	if b.caps.KeyLife == 0 {
 		b.Fatal("the platform knows no key: name the case in Cannot")
 	}
 	p := b.picturePost("Due volte la stessa chiave.")
@@ -186,7 +217,7 @@ func (b *bench) absent(p channel.Post, progress channel.Progress) {
 	b.Helper()
 	r, found, err := b.s.Adapter.Find(b.Context(), b.account(), p, progress)
 	switch {
-	case !b.caps.ReadBack:
+	case !b.caps.ReadBack, b.s.Opaque && err != nil:
 		b.fails("Find", err, channel.Unknown, channel.CodeCannotRead)
 	case err != nil:
 		b.Fatalf("Find: %v", err)

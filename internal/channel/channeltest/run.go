@@ -26,7 +26,7 @@ const least = 20
 // its peer: a peer in the same process or database has nothing in between.
 func needsNetwork() []Case {
 	return []Case{
-		Resume, Pace, Crash, LostAnswer, Unreachable, Hung, Slow, Broken, TooFast, WebPage, Revoked, ConnectDown,
+		Resume, Pace, Crash, LostAnswer, Held, Unreachable, Hung, Slow, Broken, TooFast, WebPage, Revoked, ConnectDown,
 		HearTrouble, HearRevoked, AnswerCrash,
 	}
 }
@@ -66,7 +66,7 @@ func plays() []play {
 	return []play{
 		{Text, text}, {Languages, languages}, {Picture, picture}, {Album, album}, {Video, video},
 		{PrepareTwice, prepareTwice}, {Resume, resume}, {Pace, pace},
-		{Crash, crash}, {LostAnswer, lostAnswer}, {Repeat, repeat}, {FindAbsent, findAbsent},
+		{Crash, crash}, {LostAnswer, lostAnswer}, {Held, held}, {Repeat, repeat}, {FindAbsent, findAbsent},
 		{Edit, edit}, {EditMedia, editMedia}, {EditGone, editGone}, {Withdraw, withdraw},
 		{TooLong, tooLong}, {Unreachable, unreachable}, {Hung, hung}, {Slow, slow}, {Broken, broken},
 		{TooFast, tooFast}, {WebPage, webPage}, {Revoked, revoked},
@@ -125,10 +125,11 @@ type bench struct {
 	mu    sync.Mutex
 	taken int
 	deny  error
+	ours  map[string]bool // names of the copies whose delivery has ended
 }
 
 func newBench(t *testing.T, s Subject) *bench {
-	b := &bench{T: t, s: s}
+	b := &bench{T: t, s: s, ours: map[string]bool{}}
 	b.s.Account.Keep = func(_ context.Context, secret json.RawMessage) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -147,9 +148,30 @@ func newBench(t *testing.T, s Subject) *bench {
 		b.taken += n
 		return nil
 	}
+	b.s.Account.Others = func(_ context.Context, ids []string) (map[string]bool, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		known := map[string]bool{}
+		for _, id := range ids {
+			known[id] = b.ours[id]
+		}
+		return known, nil
+	}
 	b.caps = s.Adapter.Capabilities(s.Account)
 	return b
 }
+
+// settled notes the names of a copy whose delivery has ended, as publishing does.
+func (b *bench) settled(r channel.Remote) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id := range strings.SplitSeq(r.ID, ",") {
+		b.ours[id] = true
+	}
+}
+
+// readable reports whether a reading tells for certain what is there.
+func (b *bench) readable() bool { return b.caps.ReadBack && !b.s.Opaque }
 
 // account is the account with the latest secret.
 func (b *bench) account() channel.Account {
@@ -158,13 +180,14 @@ func (b *bench) account() channel.Account {
 	return b.s.Account
 }
 
-// post makes a post unlike any other. The mark in its text finds it again.
+// post makes a post unlike any other. The mark in its text finds it again; what
+// stands before it is formatting to a peer that takes texts for Markdown.
 func (b *bench) post(text string, media ...channel.Media) channel.Post {
 	key := uuid.Must(uuid.NewV7()).String()
 	p := channel.Post{
 		Key: key, Lang: "it", Due: time.Now(), Media: media,
 		Title: "Avviso", Link: "https://comune.example/m/" + key[24:],
-		Text: text + " " + mark(key), Tags: []string{"Cesate"},
+		Text: text + " *Oggi*, 5_3_2, [qui] " + mark(key), Tags: []string{"Cesate"},
 	}
 	if b.caps.ShowsURL {
 		p.Text += "\n\n" + p.Link
@@ -256,6 +279,7 @@ func (b *bench) publish(p channel.Post) (channel.Remote, channel.Progress) {
 		b.Fatalf("Finalize: %v", err)
 	}
 	b.remote(r)
+	b.settled(r)
 	return r, progress
 }
 

@@ -14,7 +14,7 @@ type Subject struct {
 	Adapter channel.Adapter
 
 	// Account is connected to the peer through the gate, with its Limits read. Its
-	// Keep and Take are the suite's own.
+	// Keep, Take and Others are the suite's own.
 	Account channel.Account
 	Gate    *Gate
 
@@ -44,8 +44,10 @@ type Subject struct {
 	// Secrets must appear in no error.
 	Secrets []string
 
-	// Idempotent says that a repeated Finalize makes no second post.
-	Idempotent bool
+	// Opaque says that the peer shows texts otherwise than they were sent, and to
+	// nobody as they were typed: then Find may say of a post that it does not know, but
+	// never that it is absent when it is there.
+	Opaque bool
 
 	// SameText tells whether a citizen reads what was sent; nil: equal.
 	SameText func(sent, seen string) bool
@@ -100,6 +102,7 @@ const (
 	Pace            Case = "each upload asks for the right to go, and a refusal is passed on"
 	Crash           Case = "after a crash at any request the post is there once"
 	LostAnswer      Case = "an accepted post whose answer was lost is found, not repeated"
+	Held            Case = "a request that a slow peer carries out when its caller has gone makes one post"
 	Repeat          Case = "a repeated finalize makes no second post"
 	FindAbsent      Case = "a post that never left is not found"
 	Edit            Case = "an edit reaches the copy and may be repeated"

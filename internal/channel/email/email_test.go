@@ -130,7 +130,7 @@ func TestAdapterKeepsTheContract(t *testing.T) {
 	channeltest.Run(t, func(t *testing.T) channeltest.Subject {
 		h := newHouse(t, testkit.SQLite(t))
 		return channeltest.Subject{
-			Adapter: email.New(h.list), Account: channel.Account{ID: h.channel}, Posts: h.posts, Idempotent: true,
+			Adapter: email.New(h.list), Account: channel.Account{ID: h.channel}, Posts: h.posts,
 			Gate:     channeltest.NewGate(http.NotFoundHandler(), nil),
 			SameText: func(sent, seen string) bool { return strings.Contains(seen, sent) },
 			Near:     "the peer is the newsletter of the same database",

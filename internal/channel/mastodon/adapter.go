@@ -3,6 +3,7 @@ package mastodon
 import (
 	"context"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"time"
 
@@ -82,6 +83,7 @@ func (*Adapter) Capabilities(account channel.Account) channel.Capabilities {
 		Text: count.Mastodon(l.URL), MaxText: l.MaxText, MaxAlt: l.MaxAlt,
 		Images: l.MaxMedia, ImageBytes: l.ImageBytes, ImageSide: 3840,
 		VideoBytes: l.VideoBytes,
+		KeyLife:    keyLife(l.Version),
 		Edit:       true, Withdraw: true, ReadBack: true, ShowsURL: true, Answers: true, Whispers: true,
 		// 30 uploads in 30 minutes, and 300 requests in 5 minutes of which a post with
 		// its pictures may need several (config/initializers/rack_attack.rb).
@@ -105,6 +107,21 @@ func (*Adapter) Capabilities(account channel.Account) channel.Capabilities {
 		c.Videos = 1 // a video goes alone
 	}
 	return c
+}
+
+// mastodons matches the version of a server that is Mastodon itself, or a fork that
+// names itself behind a plus and keeps its way of posting. All others with this API
+// say who they are in the same place, "2.7.2 (compatible; Pleroma 2.6)", or count
+// from zero, as GoToSocial does.
+var mastodons = regexp.MustCompile(`^([2-9]|[1-9]\d)\.\d+\.\d+((-?(alpha|beta|rc)|-nightly)[.\d-]*)?(\+(glitch|hometown)[.\d-]*)?$`)
+
+// keyLife is how long a server remembers an Idempotency-Key: Mastodon one hour
+// (app/services/post_status_service.rb). Of others nobody knows; GoToSocial has none.
+func keyLife(version string) time.Duration {
+	if mastodons.MatchString(version) {
+		return time.Hour
+	}
+	return 0
 }
 
 // instance is the part of GET /api/v2/instance that we use.

@@ -98,10 +98,29 @@ func subject(t *testing.T, o square.Options) channeltest.Subject {
 			{Field: "token", Typed: map[string]string{"token": "not-a-token"}},
 		},
 		People:  citizens{w.square},
-		Secrets: []string{w.token}, Idempotent: true,
+		Secrets: []string{w.token},
 	}
 }
 
 func TestConformance(t *testing.T) {
 	channeltest.Run(t, func(t *testing.T) channeltest.Subject { return subject(t, square.Options{}) })
+}
+
+// unkeyed is a subject that plays all but what a server without a key cannot.
+func unkeyed(t *testing.T, o square.Options) channeltest.Subject {
+	s := subject(t, o)
+	s.Cannot = map[channeltest.Case]string{channeltest.Repeat: "the server knows no key: a repeated request makes a second status"}
+	return s
+}
+
+func TestConformanceWithAServerThatRendersTextsAndKnowsNoKey(t *testing.T) {
+	channeltest.Run(t, func(t *testing.T) channeltest.Subject { return unkeyed(t, square.Options{GoToSocial: true}) })
+}
+
+func TestConformanceWithAServerThatDoesNotEvenShowTheSource(t *testing.T) {
+	channeltest.Run(t, func(t *testing.T) channeltest.Subject {
+		s := unkeyed(t, square.Options{GoToSocial: true, Sourceless: true})
+		s.Opaque = true
+		return s
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/channeltest"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon/square"
+	"codeberg.org/arengo/arengo/internal/channel/wire"
 	"codeberg.org/arengo/arengo/internal/fetch"
 )
 
@@ -203,8 +204,8 @@ func TestFindKnowsTheStatusByItsText(t *testing.T) {
 	}
 	for _, c := range cases {
 		page, err := json.Marshal([]map[string]any{
-			{"id": "12", "url": "https://x.example/12", "content": "<p>Altro</p>"},
-			{"id": "11", "url": "https://x.example/11", "content": c.content},
+			{"id": "12", "url": "https://x.example/12", "content": "<p>Altro</p>", "text": "Altro"},
+			{"id": "11", "url": "https://x.example/11", "content": c.content, "text": wire.Plain(c.content)},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -19,6 +19,7 @@ type progress struct {
 	// none; it counts only when Noted.
 	Since string     `json:"since"`
 	Noted bool       `json:"noted"`
+	Text  *string    `json:"text,omitempty"` // what is posted, by which Find knows it
 	Media []uploaded `json:"media,omitempty"`
 }
 
@@ -30,7 +31,8 @@ func readProgress(p channel.Progress) progress {
 	return done
 }
 
-// Prepare notes where the account's statuses end, and uploads the files.
+// Prepare notes where the account's statuses end and what will be posted, and
+// uploads the files.
 func (a *Adapter) Prepare(ctx context.Context, account channel.Account, p channel.Post, prior channel.Progress, save func(channel.Progress) error) (channel.Progress, error) {
 	c, who, apiErr := a.on(account)
 	if apiErr != nil {
@@ -46,6 +48,9 @@ func (a *Adapter) Prepare(ctx context.Context, account channel.Account, p channe
 			l.Since = newest[0].ID
 		}
 		l.Noted = true
+	}
+	if text := written(p); l.Text == nil || *l.Text != text {
+		l.Text = &text
 		if err := l.keep(l.Media); err != nil {
 			return l.kept, err
 		}
@@ -229,6 +234,8 @@ type status struct {
 	URL        string       `json:"url"`
 	URI        string       `json:"uri"`
 	Content    string       `json:"content"` // HTML
+	Text       string       `json:"text"`    // the source; GoToSocial gives it, Mastodon only of what was deleted
+	Reblog     *struct{}    `json:"reblog"`
 	Warning    string       `json:"spoiler_text"`
 	Media      []attachment `json:"media_attachments"`
 	ReplyTo    string       `json:"in_reply_to_id"`

@@ -41,7 +41,7 @@ func FuzzRead(f *testing.F) {
 		if strings.ContainsFunc(essence(s.text), unicode.IsSpace) {
 			t.Fatalf("white space is left in %q", essence(s.text))
 		}
-		same(s, status{}, channel.Post{Text: content})
+		soughtAs(channel.Post{Text: content}, progress{}).shownBy(status{Content: content})
 	})
 }
 

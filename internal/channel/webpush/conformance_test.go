@@ -20,7 +20,7 @@ func TestAdapterKeepsTheContract(t *testing.T) {
 		b := peer.Subscribe(t, w.key())
 		w.subscribe(Subscription{Endpoint: b.Endpoint, P256dh: b.Keys.P256dh, Auth: b.Keys.Auth})
 		return channeltest.Subject{
-			Adapter: NewAdapter(w.notices), Account: channel.Account{ID: w.channels["comune"]}, Idempotent: true,
+			Adapter: NewAdapter(w.notices), Account: channel.Account{ID: w.channels["comune"]},
 			Gate: channeltest.NewGate(http.NotFoundHandler(), nil),
 			Posts: func(t testing.TB) (all []channeltest.Seen) {
 				t.Helper()

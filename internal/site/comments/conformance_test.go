@@ -64,7 +64,7 @@ func TestConformance(t *testing.T) {
 		account, p := w.answer(h, "", "")
 		account.URL = w.origin + "/p/comune"
 		return channeltest.Subject{
-			Adapter: answering{w.square, *p.To}, Account: account, Posts: w.shownAnswers, Idempotent: true,
+			Adapter: answering{w.square, *p.To}, Account: account, Posts: w.shownAnswers,
 			Gate: channeltest.NewGate(http.NotFoundHandler(), nil), Near: near,
 			Cannot: map[channeltest.Case]string{
 				channeltest.Picture: files, channeltest.Album: files, channeltest.Video: files, channeltest.EditMedia: files, channeltest.PrepareTwice: files,

@@ -12,6 +12,9 @@
 // or an hour later, exactly like the real server (docs.joinmastodon.org, and
 // Mastodon's app/services/post_status_service.rb).
 //
+// With Options it becomes a less obliging server, such as GoToSocial: see
+// gotosocial.go.
+//
 // People speak on it too: Say, Change, TakeBack and React make somebody do what a
 // test or a demo needs, with the notifications that the real server would send.
 //

@@ -97,7 +97,7 @@ func (s *Square) statusEntity(st *status) statusEntity {
 	a := s.byID(st.Account)
 	e := statusEntity{
 		ID: st.ID, URL: s.address(st), URI: s.state.BaseURL + "/users/" + a.Handle + "/statuses/" + st.ID,
-		CreatedAt: st.Created.UTC(), Account: s.accountEntity(a), Content: content(st.Text, s.state.BaseURL), Warning: st.Warning,
+		CreatedAt: st.Created.UTC(), Account: s.accountEntity(a), Content: s.content(st), Text: s.shownSource(st), Warning: st.Warning,
 		Visibility: st.Visibility, Media: []fileEntity{}, Mentions: []mentionEntity{},
 	}
 	for _, m := range s.mentioned(st) {
@@ -125,9 +125,16 @@ func (s *Square) statusEntity(st *status) statusEntity {
 	return e
 }
 
-// content is a text as the HTML that Mastodon makes of it: paragraphs, line
-// breaks, and links cut into a visible and two invisible parts.
-func content(text, base string) string {
+// content is a text as the HTML that the server makes of it. Mastodon makes
+// paragraphs, line breaks, and links cut into a visible and two invisible parts.
+func (s *Square) content(st *status) string {
+	if s.o.GoToSocial && !s.outsider(st.Account) {
+		return rendered(st.Text)
+	}
+	return shown(st.Text, s.state.BaseURL)
+}
+
+func shown(text, base string) string {
 	var b strings.Builder
 	last := 0
 	plain := func(part string) {
@@ -173,7 +180,7 @@ func (s *Square) instance(caller) (any, *problem) {
 		host = u.Host
 	}
 	return map[string]any{
-		"domain": host, "title": "Piazza simulata", "version": "4.3.0 (simulated)",
+		"domain": host, "title": "Piazza simulata", "version": s.version(),
 		"languages": []string{"it"},
 		"configuration": map[string]any{
 			"statuses": map[string]int{

@@ -31,7 +31,8 @@ func FuzzLength(f *testing.F) {
 		if n := length(warning, text); n < 0 || n > len(warning)+len(text)+23*strings.Count(text, "://") {
 			t.Fatalf("%d", n)
 		}
-		content(text, "https://a.example")
+		shown(text, "https://a.example")
+		rendered(text)
 		readable(text)
 	})
 }

@@ -35,6 +35,14 @@ type Options struct {
 	MaxFile       int64 // bytes of a file; 0 means 40 MiB
 	Processing    int   // how many times a file is asked for before it is ready
 	Pace          bool  // 30 uploads in 30 minutes for an account, like Mastodon
+
+	// GoToSocial makes it the server that obliges least: see gotosocial.go.
+	GoToSocial bool
+	// Sourceless keeps from everybody how a text was typed: only its HTML is shown.
+	Sourceless bool
+	// Hold is called when a status has arrived and before it is made: a slow server,
+	// which makes it also when nobody waits for its answer any more.
+	Hold func()
 }
 
 // Square is the server. It is safe for concurrent use.

@@ -19,6 +19,9 @@ type draft struct {
 // post makes a status, unless the key already made one.
 func (s *Square) post(c caller) (any, *problem) {
 	key := c.r.Header.Get("Idempotency-Key")
+	if s.o.GoToSocial {
+		key = ""
+	}
 	if u, known := s.state.Keys[c.ID+" "+key]; key != "" && known && s.o.Now().Sub(u.At) <= keyLife {
 		if st := s.status(u.Status); st != nil {
 			return s.statusEntity(st), nil
@@ -206,6 +209,9 @@ func (s *Square) accountStatuses(c caller) (any, *problem) {
 	id := c.r.PathValue("id")
 	if s.byID(id) == nil {
 		return nil, refuse(http.StatusNotFound, "Record not found")
+	}
+	if s.o.GoToSocial {
+		delete(c.params.values, "since_id")
 	}
 	list := []statusEntity{}
 	for _, st := range s.state.Statuses {
