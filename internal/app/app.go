@@ -213,7 +213,15 @@ func OpenBlobs(c config.Config) (blob.Store, error) {
 		return blob.NewDisk(filepath.Join(c.Data, "media"))
 	}
 	return blob.NewS3(blob.S3Options{Endpoint: c.S3.Endpoint, Bucket: c.S3.Bucket, Prefix: c.S3.Prefix, Region: c.S3.Region,
-		AccessKey: c.S3.AccessKey, SecretKey: c.S3.SecretKey, Plain: c.S3.Plain, PathStyle: c.S3.PathStyle})
+		AccessKey: c.S3.AccessKey, SecretKey: c.S3.SecretKey, Plain: c.S3.Plain, PathStyle: c.S3.PathStyle, Transport: store()})
+}
+
+// store is the way to the bucket, which may stand in the house and hold long videos;
+// it is bounded as every other call.
+func store() http.RoundTripper {
+	everywhere := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	return fetch.New(fetch.Options{AllowPrivate: everywhere, UserAgent: "Arengo/" + Version, Timeout: time.Hour, MaxBody: 1 << 40,
+		PerHost: fetch.Pace{Concurrent: 64}}).HTTPClient().Transport
 }
 
 // reachable says what our requests may reach: nothing private, unless allowed.
@@ -222,14 +230,14 @@ func reachable(c config.Config) (fetch.Options, error) {
 	return fetch.Options{AllowPrivate: private, AllowLoopback: c.Demo, UserAgent: "Arengo/" + Version}, err
 }
 
-// outgoing is the client for platforms. Its time-out is for uploads; each
-// irreversible call has a shorter one of its own.
+// outgoing is the client for platforms: a peer that says nothing for half a minute
+// is given up, an upload that moves may take as long as it needs.
 func outgoing(c config.Config) (*fetch.Client, error) {
 	o, err := reachable(c)
 	if err != nil {
 		return nil, err
 	}
-	o.Timeout, o.PerHost = 10*time.Minute, fetch.Pace{Concurrent: 64}
+	o.Timeout, o.PerHost = time.Minute, fetch.Pace{Concurrent: 64}
 	return fetch.New(o), nil
 }
 
@@ -272,7 +280,7 @@ func (a *App) openWork(ctx context.Context) error {
 		mailbox.New(mailbox.Options{Mail: a.Mail, Reach: reach, Clock: a.Clock, Note: mailbox.Notes(a.bundle, i18n.Italian)}))
 	a.Desk = publishing.NewDesk(publishing.Options{
 		DB: a.DB, Channels: a.Channels, Blobs: a.Blobs, Pictures: blob.NewProcessor(0), Clock: a.Clock, Log: a.Log,
-		Address: a.Address, Lease: c.Lease, MaxUpload: int64(c.MaxUploadMB) << 20,
+		Address: a.Address, Lease: c.Lease, Workers: c.Deliveries, MaxUpload: int64(c.MaxUploadMB) << 20,
 	}, registry)
 	if err := a.openInbox(registry); err != nil {
 		return err
@@ -335,11 +343,25 @@ func (a *App) Close(ctx context.Context) (err error) {
 	if a.Jobs != nil {
 		err = a.Jobs.Stop(ctx)
 	}
-	if a.DB != nil {
-		err = errors.Join(err, a.DB.Close())
+	return errors.Join(err, a.leave(ctx))
+}
+
+// leave closes the database and the folder. A connection that is still in use, by
+// work that did not end, is waited for until ctx ends.
+func (a *App) leave(ctx context.Context) (err error) {
+	defer a.release()
+	if a.DB == nil {
+		return nil
 	}
-	a.release()
-	return err
+	closed := make(chan error, 1)
+	go func() { closed <- a.DB.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-ctx.Done():
+		a.Log.Warn("left the database while something still used it")
+		return nil
+	}
 }
 
 // Handler answers requests: for the server, and for tests.

@@ -16,8 +16,8 @@ import (
 	"codeberg.org/arengo/arengo/internal/jobs"
 )
 
-// Serve answers on a listener and works in the background until ctx ends; then
-// it finishes what is in hand, for at most stopWithin.
+// Serve answers on a listener and works in the background until ctx ends; then it
+// tells all that is in hand to end, and waits for at most stopWithin.
 func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
@@ -35,14 +35,34 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
-	defer cancel()
-	a.Web.Streams.Close()
-	return errors.Join(s.Shutdown(stop), a.Close(stop))
+	return a.stop(context.WithoutCancel(ctx), s)
 }
 
-// stopWithin is longer than the longest irreversible call.
-const stopWithin = 45 * time.Second
+// How long stopping takes: all in all less than five seconds, whatever is under way.
+const (
+	stopWithin   = jobs.Grace + 2*time.Second
+	answerWithin = 2 * time.Second // for the requests in hand; then their connections are closed
+)
+
+// stop ends the work and the requests side by side: neither waits for the other.
+func (a *App) stop(ctx context.Context, s *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	a.Web.Streams.Close()
+	worked := make(chan error, 1)
+	go func() { worked <- a.Jobs.Stop(ctx) }()
+	polite, done := context.WithTimeout(ctx, answerWithin)
+	defer done()
+	var closed error
+	if s.Shutdown(polite) != nil {
+		closed = s.Close()
+	}
+	if err := <-worked; err != nil {
+		// The ledgers say where each thing stood; whoever starts next goes on.
+		a.Log.Warn("stopped before all work had ended", "error", err)
+	}
+	return errors.Join(closed, a.leave(ctx))
+}
 
 // health says that the process answers.
 func (a *App) health(w http.ResponseWriter, r *http.Request) error {

@@ -189,8 +189,13 @@ func Failed(ctx context.Context, tx *db.Tx, c Channel, e *Error, now time.Time) 
 	switch e.Class {
 	case Revoked:
 		state = Lapsed
-	case Refused, Unknown:
+	case Refused:
 		return nil // about one post, not about the connection
+	case Unknown:
+		if e.Code != CodeTimeout && e.Code != CodeUnreachable {
+			return nil
+		}
+		// Whatever became of the post: who says nothing is not well connected.
 	}
 	_, err := tx.Exec(ctx, `
 		UPDATE channel SET state = $3, error_class = $4, error_code = $5, error_detail = $6, version = version + 1, tested_at = $7,

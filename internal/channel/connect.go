@@ -53,6 +53,8 @@ func (s *Switchboard) Connect(ctx context.Context, w Wish, typed map[string]stri
 
 // connectAccount asks the adapter for the account, telling it whose when it must know.
 func connectAccount(ctx context.Context, adapter Adapter, w Wish, typed map[string]string) (Account, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	if resident, ok := adapter.(Resident); ok {
 		return resident.ConnectFor(ctx, w, typed)
 	}
@@ -91,7 +93,9 @@ func connectFault(err error) error {
 func (s *Switchboard) keep(ctx context.Context, w Wish, adapter Adapter, a Account) (c Channel, err error) {
 	now := s.clock()
 	if len(a.Limits) == 0 {
-		if h, err := adapter.Test(ctx, a); err == nil {
+		asking, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if h, err := adapter.Test(asking, a); err == nil {
 			a.Limits = h.Limits
 		}
 	}
@@ -127,7 +131,9 @@ func (s *Switchboard) Begin(ctx context.Context, w Wish, typed map[string]string
 		return "", fault.InvalidField("platform", "channel.platform.unknown")
 	}
 	state := rand.Text()
-	address, pending, err := authorizer.Authorize(ctx, typed, redirect, state)
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	address, pending, err := authorizer.Authorize(asking, typed, redirect, state)
 	if err != nil {
 		return "", connectFault(err)
 	}
@@ -179,7 +185,9 @@ func (s *Switchboard) Complete(ctx context.Context, institutionID, state, code, 
 	if !ok {
 		return Channel{}, fault.Clash("channel.connect.expired")
 	}
-	account, err := adapter.Redeem(ctx, []byte(pending), redirect, code)
+	asking, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	account, err := adapter.Redeem(asking, []byte(pending), redirect, code)
 	if err != nil {
 		return Channel{}, connectFault(err)
 	}

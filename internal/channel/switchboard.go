@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/secret"
 )
 
@@ -145,9 +146,15 @@ func (s *Switchboard) take(ctx context.Context, c Channel, what string, r Rate, 
 	})
 }
 
+// patience bounds a test, and what a person waits for while connecting: several
+// requests, each of which has a bound of its own in package fetch.
+const patience = time.Minute
+
 // Check tests a channel, refreshing its token first when it is time, and
 // records what it found.
 func (s *Switchboard) Check(ctx context.Context, c Channel) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	adapter, account, err := s.Open(c)
 	if err == nil && !c.RefreshAt.IsZero() && s.clock().After(c.RefreshAt) {
 		account, err = s.refresh(ctx, adapter, c, account)
@@ -156,12 +163,17 @@ func (s *Switchboard) Check(ctx context.Context, c Channel) error {
 	if err == nil {
 		h, err = adapter.Test(ctx, account)
 	}
+	if err != nil && jobs.Stopping(ctx) {
+		return err // we cut it: that says nothing of the channel
+	}
 	now := s.clock()
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
+	lasting, done := jobs.Lasting(ctx)
+	defer done()
+	return s.db.InTx(lasting, func(tx *db.Tx) error {
 		if err != nil {
-			return Failed(ctx, tx, c, AsError(err), now)
+			return Failed(lasting, tx, c, AsError(err), now)
 		}
-		return Healthy(ctx, tx, c, h, now)
+		return Healthy(lasting, tx, c, h, now)
 	})
 }
 

@@ -18,19 +18,19 @@ import (
 // time of the exchange is over. Its place at the host is given back as soon as
 // one of these happens or the reader closes it.
 type body struct {
-	ctx      context.Context
-	inner    io.ReadCloser
-	rest     int64 // bytes that may still be read
-	refused  bool  // the peer announced more than the limit
-	deadline time.Time
-	done     func()
+	ctx     context.Context
+	inner   io.ReadCloser
+	rest    int64 // bytes that may still be read
+	refused bool  // the peer announced more than the limit
+	dog     *watchdog
+	done    func()
 }
 
-func newBody(ctx context.Context, resp *http.Response, limit int64, deadline time.Time, done func()) *body {
+func newBody(ctx context.Context, resp *http.Response, limit int64, dog *watchdog, done func()) *body {
 	// A reader that never closes must not hold the place for ever.
 	stop := context.AfterFunc(ctx, done)
 	return &body{
-		ctx: ctx, inner: resp.Body, rest: limit, deadline: deadline,
+		ctx: ctx, inner: resp.Body, rest: limit, dog: dog,
 		refused: resp.ContentLength > limit && resp.Request != nil && resp.Request.Method != http.MethodHead,
 		done:    func() { stop(); done() },
 	}
@@ -38,7 +38,7 @@ func newBody(ctx context.Context, resp *http.Response, limit int64, deadline tim
 
 // left is what remains of the exchange's time; never zero, which would mean
 // the default.
-func (b *body) left() time.Duration { return max(time.Until(b.deadline), time.Nanosecond) }
+func (b *body) left() time.Duration { return max(b.dog.left(), time.Nanosecond) }
 
 // Read fails with ErrTooLarge as soon as one byte more than the limit exists.
 func (b *body) Read(p []byte) (int, error) {
@@ -51,7 +51,9 @@ func (b *body) Read(p []byte) (int, error) {
 	if int64(len(p)) > b.rest+1 {
 		p = p[:b.rest+1]
 	}
+	b.dog.reading()
 	n, err := b.inner.Read(p)
+	b.dog.rest()
 	if int64(n) > b.rest {
 		n, b.rest = int(b.rest), 0
 		b.refused = true

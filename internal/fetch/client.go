@@ -20,7 +20,10 @@ type Options struct {
 	AllowPrivate  []netip.Prefix // private networks an administrator configured as exceptions
 	AllowLoopback bool           // this machine too: demo and tests only
 	UserAgent     string         // sent when the request has none; "" means "Arengo"
-	Timeout       time.Duration  // one exchange, answer and redirects included, waiting for a turn not; 0 means 30 s
+	Timeout       time.Duration  // one exchange, answer and redirects included, waiting for a turn and sending the body not; 0 means 30 s
+	Connect       time.Duration  // name, connection and TLS; 0 means 25 s
+	Headers       time.Duration  // from the last byte sent to the beginning of the answer; twice that after a large body; 0 means 30 s
+	Stall         time.Duration  // longest time in which nothing of a body moves, either way; 0 means 30 s
 	MaxBody       int64          // bytes of an answer, after decompression; 0 means 10 MiB
 	PerHost       Pace
 	TLS           *tls.Config // nil means the system's authorities
@@ -28,7 +31,9 @@ type Options struct {
 
 const (
 	defaultTimeout = 30 * time.Second
+	connectTimeout = 25 * time.Second
 	defaultMaxBody = 10 << 20
+	largeBody      = 1 << 20 // bytes sent, after which the peer has something to chew
 	maxRedirects   = 5
 	maxHeaderBytes = 256 << 10
 )
@@ -44,6 +49,15 @@ type Client struct {
 func New(o Options) *Client {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Connect <= 0 {
+		o.Connect = connectTimeout
+	}
+	if o.Headers <= 0 {
+		o.Headers = defaultTimeout
+	}
+	if o.Stall <= 0 {
+		o.Stall = defaultTimeout
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = defaultMaxBody
@@ -117,9 +131,17 @@ func (c *Client) HTTPClient() *http.Client {
 	return &h
 }
 
+type crowdKey struct{}
+
+// Apart returns a context whose requests share no places at a host with those of
+// other crowds: what listens must not stand in front of what sends.
+func Apart(ctx context.Context, crowd string) context.Context {
+	return context.WithValue(ctx, crowdKey{}, crowd)
+}
+
 type limitKey struct{}
 
-// Limits change the bounds of single requests: a long upload, a large video.
+// Limits change the bounds of single requests.
 type Limits struct {
 	Timeout time.Duration // 0 keeps the client's
 	MaxBody int64         // 0 keeps the client's
@@ -169,30 +191,36 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refuse(fmt.Errorf("%q: %w", s, ErrScheme))
 	}
 	limits := x.limits(req)
-	release, err := x.hosts.turn(req.Context(), strings.ToLower(req.URL.Host))
+	crowd, _ := req.Context().Value(crowdKey{}).(string)
+	release, err := x.hosts.turn(req.Context(), crowd+"@"+strings.ToLower(req.URL.Host))
 	if err != nil {
 		return refuse(fmt.Errorf("%s: %w", req.URL.Host, err))
 	}
-	ctx, cancel := context.WithTimeoutCause(req.Context(), limits.Timeout, ErrTimeout)
-	deadline, _ := ctx.Deadline()
-	var seen trace
+	ctx, cancelCause := context.WithCancelCause(req.Context())
+	cancel := func() { cancelCause(nil) }
+	dog := watchOver(x.options, limits.Timeout, req.ContentLength, func() { cancelCause(ErrTimeout) })
+	seen := trace{dog: dog}
 	out := req.Clone(httptrace.WithClientTrace(ctx, seen.hooks()))
+	dog.feed(out)
 	if out.Header.Get("User-Agent") == "" {
 		out.Header.Set("User-Agent", x.options.UserAgent)
 	}
 	resp, err := x.base.RoundTrip(out)
+	dog.answered()
 	if err != nil {
+		dog.stop()
 		err = &exchangeError{because(ctx, err), seen.maySent(ctx)}
 		cancel()
 		release()
 		return nil, err
 	}
 	if resp.Body == http.NoBody { // nothing left to wait for
+		dog.stop()
 		cancel()
 		release()
 		return resp, nil
 	}
-	resp.Body = newBody(ctx, resp, limits.MaxBody, deadline, func() { cancel(); release() })
+	resp.Body = newBody(ctx, resp, limits.MaxBody, dog, func() { dog.stop(); cancel(); release() })
 	return resp, nil
 }
 
@@ -206,17 +234,19 @@ func because(ctx context.Context, err error) error {
 
 // trace watches how far a request got.
 type trace struct {
+	dog       *watchdog
 	connected atomic.Bool
 	wrote     atomic.Bool
 }
 
 func (t *trace) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { t.connected.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { t.connected.Store(true); t.dog.connected() },
 		WroteHeaders: func() { t.wrote.Store(true) },
 		WroteRequest: func(i httptrace.WroteRequestInfo) {
 			if i.Err == nil {
 				t.wrote.Store(true)
+				t.dog.sent()
 			}
 		},
 	}

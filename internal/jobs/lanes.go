@@ -105,13 +105,30 @@ func (w *watch) begin(ctx context.Context, lane, kind string) (_ context.Context
 	w.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
 	unhook := context.AfterFunc(w.run, func() { cancel(ErrStopping) })
-	ctx = context.WithValue(ctx, runKey{}, w.run)
+	ctx = context.WithValue(context.WithValue(ctx, runKey{}, w.run), handKey{}, handOf{w, h})
 	return ctx, func() {
 		unhook()
 		cancel(nil)
 		w.mu.Lock()
 		delete(w.hands[lane], h)
 		w.mu.Unlock()
+	}
+}
+
+type handKey struct{}
+
+type handOf struct {
+	watch *watch
+	hand  *hand
+}
+
+// Next says that a job goes on to another piece of work: how long it takes is
+// counted anew.
+func Next(ctx context.Context) {
+	if h, ok := ctx.Value(handKey{}).(handOf); ok {
+		h.watch.mu.Lock()
+		h.hand.since = time.Now()
+		h.watch.mu.Unlock()
 	}
 }
 

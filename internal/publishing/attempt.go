@@ -7,6 +7,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/jobs"
 )
 
 // An attempt begins when the ledger says "attempting" and is over a lease later.
@@ -28,8 +29,9 @@ func (d *Desk) call(ctx context.Context, p *parcel) error {
 		p.State, p.NextAt = Waiting, time.Time{}
 		return d.settle(ctx, p.Delivery, "overslept")
 	}
-	// From here on the call must come to an end, even when the server is stopping
-	// or the lease is lost: cutting it would only make the outcome unknown.
+	// From here on the call must come to an end, even when the lease is lost, and
+	// has a moment even when the server is stopping: cutting it would only make the
+	// outcome unknown.
 	ctx = context.WithoutCancel(ctx)
 	remote, err := d.finalize(ctx, p, left)
 	there := err == nil || channel.AsError(err).Class == channel.Unknown // or may be
@@ -45,7 +47,7 @@ func (d *Desk) call(ctx context.Context, p *parcel) error {
 }
 
 func (d *Desk) finalize(ctx context.Context, p *parcel, within time.Duration) (channel.Remote, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := jobs.Unbroken(ctx, within)
 	defer cancel()
 	return p.adapter.Finalize(ctx, p.account, p.post, p.Progress)
 }

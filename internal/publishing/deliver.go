@@ -7,6 +7,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/jobs"
 )
 
 // deliver is the job that brings what is out on a channel together with what
@@ -18,10 +19,9 @@ type deliver struct {
 
 func (deliver) Kind() string { return "publishing.deliver" }
 
-// workDeliver takes one step of a delivery. The job only wakes; what is to be
-// done, and whether, is read from the ledger. A second job for the same delivery
-// finds it taken or done, and ends.
-func (d *Desk) workDeliver(ctx context.Context, j deliver) error {
+// take takes one step of a delivery. A second job for the same delivery finds it
+// taken or done, and ends.
+func (d *Desk) take(ctx context.Context, j deliver) error {
 	del, ok, err := d.claim(ctx, j.InstitutionID, j.DeliveryID)
 	if err != nil || !ok {
 		return err
@@ -31,6 +31,9 @@ func (d *Desk) workDeliver(ctx context.Context, j deliver) error {
 	err = d.step(ctx, del)
 	if errors.Is(err, errLost) {
 		return nil
+	}
+	if err != nil && jobs.Stopping(ctx) {
+		return d.putDown(ctx, del)
 	}
 	if err != nil {
 		// The lease runs out by itself, and the sweep brings the delivery back; the
@@ -148,7 +151,7 @@ func (d *Desk) turn(ctx context.Context, p *parcel) (later bool, err error) {
 			return false, err
 		}
 	}
-	if !p.SlotAt.After(d.clock()) {
+	if p.Urgent || !p.SlotAt.After(d.clock()) { // an emergency does not stand in line behind what booked before
 		return false, nil
 	}
 	p.NextAt = p.SlotAt
@@ -277,8 +280,8 @@ func (d *Desk) failed(ctx context.Context, p *parcel, e *channel.Error, stay Del
 		}
 	}
 	return d.settle(ctx, p.Delivery, what, func(tx *db.Tx) error {
-		if what == "" || p.channel.ID == "" {
-			return nil
+		if what == "" || p.channel.ID == "" || jobs.Stopping(ctx) {
+			return nil // nothing of the channel's making
 		}
 		return channel.Failed(ctx, tx, p.channel, e, now)
 	})

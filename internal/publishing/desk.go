@@ -24,6 +24,7 @@ type Desk struct {
 	log      *slog.Logger
 	address  func(institution.Institution) string // base URL of its site, without a final slash
 	lease    time.Duration
+	gate     *gate
 
 	maxUpload int64
 
@@ -44,6 +45,8 @@ type Options struct {
 	// Lease is how long a worker that died keeps a delivery; 0: 90 s. It is longer
 	// than the longest irreversible call.
 	Lease time.Duration
+	// Workers is how many deliveries this node works on at the same time; 0: 64.
+	Workers int
 	// MaxUpload bounds one uploaded file, in bytes; 0: 200 MB.
 	MaxUpload int64
 }
@@ -53,11 +56,15 @@ func NewDesk(o Options, r *jobs.Registry) *Desk {
 	if o.Lease == 0 {
 		o.Lease = 90 * time.Second
 	}
+	if o.Workers == 0 {
+		o.Workers = 64
+	}
 	if o.MaxUpload == 0 {
 		o.MaxUpload = 200 << 20
 	}
 	d := &Desk{db: o.DB, channels: o.Channels, blobs: o.Blobs, pictures: o.Pictures, writing: NewWriting(),
-		clock: o.Clock, log: o.Log, address: o.Address, lease: o.Lease, maxUpload: o.MaxUpload, carriers: map[string]Carrier{}}
+		clock: o.Clock, log: o.Log, address: o.Address, lease: o.Lease, maxUpload: o.MaxUpload, carriers: map[string]Carrier{},
+		gate: newGate(o.Workers, time.Now)}
 	jobs.Handle(r, d.workSendOut)
 	jobs.Handle(r, d.workDeliver)
 	jobs.Handle(r, d.workSweep)

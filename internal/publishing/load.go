@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -43,6 +45,7 @@ func (d *Desk) load(ctx context.Context, del Delivery) (*parcel, error) {
 			return p, err
 		}
 		p.account.Others = func(ctx context.Context, ids []string) (map[string]bool, error) { return d.others(ctx, del, ids) }
+		p.adapter = bind(ctx, p.adapter)
 	}
 	if del.Withdraw && del.State != Attempting {
 		return p, nil // no text is needed to take one back
@@ -122,6 +125,9 @@ func (d *Desk) workSweep(ctx context.Context, _ sweep) error {
 			return err
 		}
 		for _, r := range forgotten {
+			if d.gate.waits(r.id) {
+				continue
+			}
 			if err := d.enqueueAll(ctx, tx, r.institution, []string{r.id}); err != nil {
 				return err
 			}
@@ -177,8 +183,13 @@ func (d *Desk) workCheckChannels(ctx context.Context, _ checkChannels) error {
 		due, err = channel.Due(ctx, tx, d.clock())
 		return err
 	})
-	for _, c := range due {
-		err = errors.Join(err, d.channels.Check(ctx, c))
+	if err != nil {
+		return err
 	}
-	return err
+	var all errgroup.Group
+	all.SetLimit(16) // one that hangs holds up no other
+	for _, c := range due {
+		all.Go(func() error { return d.channels.Check(ctx, c) })
+	}
+	return all.Wait()
 }

@@ -27,6 +27,7 @@ type platform struct {
 	gone  map[string]bool
 	edits int
 	next  func(call string) outcome
+	hang  func(ctx context.Context, call, key string) // before a call is answered; nil: at once
 	calls []string
 }
 
@@ -49,6 +50,17 @@ func (p *platform) ask(call string) outcome {
 		return outcome{}
 	}
 	return p.next(call)
+}
+
+// silence is what a platform does that hangs.
+func (p *platform) silence(ctx context.Context, call, key string) *channel.Error {
+	if p.hang == nil {
+		return nil
+	}
+	if p.hang(ctx, call, key); ctx.Err() != nil {
+		return &channel.Error{Class: channel.Unknown, Code: channel.CodeTimeout, Err: ctx.Err()}
+	}
+	return nil
 }
 
 func (p *platform) Platform() channel.Platform { return p.name }
@@ -77,7 +89,10 @@ func (p *platform) Test(context.Context, channel.Account) (channel.Health, error
 	return channel.Health{}, nil
 }
 
-func (p *platform) Prepare(_ context.Context, _ channel.Account, _ channel.Post, prior channel.Progress, save func(channel.Progress) error) (channel.Progress, error) {
+func (p *platform) Prepare(ctx context.Context, _ channel.Account, post channel.Post, prior channel.Progress, save func(channel.Progress) error) (channel.Progress, error) {
+	if err := p.silence(ctx, "prepare", post.Key); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if o := p.ask("prepare"); o.err != nil {
@@ -88,6 +103,9 @@ func (p *platform) Prepare(_ context.Context, _ channel.Account, _ channel.Post,
 }
 
 func (p *platform) Finalize(ctx context.Context, _ channel.Account, post channel.Post, _ channel.Progress) (channel.Remote, error) {
+	if err := p.silence(ctx, "finalize", post.Key); err != nil {
+		return channel.Remote{}, err
+	}
 	o, r := p.accept(post)
 	if o.meanwhile != nil {
 		o.meanwhile()

@@ -21,6 +21,7 @@ type town struct {
 	t         *testing.T
 	db        *db.DB
 	desk      *Desk
+	pool      *jobs.Pool
 	clock     *clock
 	inst      institution.Institution
 	profile   institution.Profile
@@ -46,13 +47,14 @@ func newTown(t *testing.T, d *db.DB) *town {
 	board := channel.NewSwitchboard(d, box, w.clock.now, w.open, w.closed)
 	r := jobs.NewRegistry(d)
 	w.desk = NewDesk(Options{DB: d, Channels: board, Blobs: store, Pictures: blob.NewProcessor(0), Clock: w.clock.now,
-		Log: slog.New(slog.DiscardHandler), Address: func(institution.Institution) string { return "https://cesate.example.it" }}, r)
-	pool, err := jobs.New(ctx, d, r, jobs.Options{Log: slog.New(slog.DiscardHandler)})
+		Log: slog.New(slog.DiscardHandler), Workers: 16, Address: func(institution.Institution) string { return "https://cesate.example.it" }}, r)
+	pool, err := jobs.New(ctx, d, r, jobs.Options{Log: slog.New(slog.DiscardHandler), Deliveries: 16})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { pool.Stop(context.Background()) })
 	w.desk.Use(pool)
+	w.pool = pool
 	err = d.InTx(ctx, func(tx *db.Tx) error {
 		if w.inst, err = institution.Create(ctx, tx, institution.Institution{Name: "Comune di Cesate"}, w.clock.now()); err != nil {
 			return err

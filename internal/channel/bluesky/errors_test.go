@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/wire"
@@ -111,11 +110,5 @@ func TestUnreadableSecretAsksForAPerson(t *testing.T) {
 		if e := channel.AsError(err); err == nil || e.Class != channel.Revoked || e.Code != channel.CodeSignIn {
 			t.Errorf("%q: %v", raw, err)
 		}
-	}
-}
-
-func TestUploadTimeGrowsWithTheFile(t *testing.T) {
-	if small, large := uploadTime(1000), uploadTime(maxVideoBytes); small != time.Minute || large < 5*time.Minute {
-		t.Errorf("%s for a small file, %s for the largest", small, large)
 	}
 }

@@ -7,11 +7,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/wire"
-	"codeberg.org/arengo/arengo/internal/fetch"
 )
 
 // Codes of errors that only this adapter has.
@@ -63,7 +61,7 @@ func named(err *channel.Error, name string) bool {
 
 // call sends a request to a server and decodes its answer into out.
 func (a *Adapter) call(ctx context.Context, server string, r request, out any) *channel.Error {
-	req, ctx, cerr := r.build(ctx, server)
+	req, cerr := r.build(ctx, server)
 	if cerr != nil {
 		return cerr
 	}
@@ -93,7 +91,7 @@ func (a *Adapter) call(ctx context.Context, server string, r request, out any) *
 }
 
 // build makes the HTTP request. A file streams from its store.
-func (r request) build(ctx context.Context, server string) (*http.Request, context.Context, *channel.Error) {
+func (r request) build(ctx context.Context, server string) (*http.Request, *channel.Error) {
 	address := server + "/xrpc/" + r.method
 	if len(r.query) > 0 {
 		address += "?" + r.query.Encode()
@@ -107,14 +105,13 @@ func (r request) build(ctx context.Context, server string) (*http.Request, conte
 	case r.file != nil:
 		file, err := r.file.Open(ctx)
 		if err != nil {
-			return nil, nil, &channel.Error{Class: channel.Transient, Code: wire.CodeFile, Detail: r.file.Name, Err: err}
+			return nil, &channel.Error{Class: channel.Transient, Code: wire.CodeFile, Detail: r.file.Name, Err: err}
 		}
 		method, contentType, body, length = http.MethodPost, r.file.ContentType, file, r.file.Size
-		ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: uploadTime(length)})
 	case r.body != nil:
 		b, err := json.Marshal(r.body)
 		if err != nil {
-			return nil, nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
+			return nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
 		}
 		method, contentType, body, length = http.MethodPost, "application/json", bytes.NewReader(b), int64(len(b))
 	}
@@ -123,7 +120,7 @@ func (r request) build(ctx context.Context, server string) (*http.Request, conte
 		if file, ok := body.(io.Closer); ok {
 			file.Close()
 		}
-		return nil, nil, &channel.Error{Class: channel.Refused, Code: wire.CodeAddress, Err: err}
+		return nil, &channel.Error{Class: channel.Refused, Code: wire.CodeAddress, Err: err}
 	}
 	req.ContentLength = length
 	if contentType != "" {
@@ -135,12 +132,7 @@ func (r request) build(ctx context.Context, server string) (*http.Request, conte
 	if r.token != "" {
 		req.Header.Set("Authorization", "Bearer "+r.token)
 	}
-	return req, ctx, nil
-}
-
-// uploadTime is the time given to send n bytes and be answered, on a line of 2 Mbit/s.
-func uploadTime(n int64) time.Duration {
-	return time.Minute + time.Duration(n/(250<<10))*time.Second
+	return req, nil
 }
 
 // classify corrects what the HTTP status said by the name of the refusal.

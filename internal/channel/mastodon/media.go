@@ -46,11 +46,11 @@ func (c api) upload(ctx context.Context, a channel.Account, m channel.Media) (at
 	if err := form.File(ctx, "file", m); err != nil {
 		return got, err
 	}
-	req, long, err := form.Request(ctx, c.server+"/api/v2/media")
+	req, err := form.Request(ctx, c.server+"/api/v2/media")
 	if err != nil {
 		return got, &channel.Error{Class: channel.Refused, Code: wire.CodeAddress, Err: err}
 	}
-	if err := c.send(long, req, &got, wire.Repeatable); err != nil {
+	if err := c.send(ctx, req, &got, wire.Repeatable); err != nil {
 		if err.Class == channel.Refused {
 			err.Code = channel.CodeMedia
 		}

@@ -218,11 +218,11 @@ func (b bot) album(ctx context.Context, p channel.Post, out *[]message) *channel
 
 // post sends a form that shows a message.
 func (b bot) post(ctx context.Context, method string, form *wire.Form, out any) *channel.Error {
-	req, long, err := form.Request(ctx, b.method(method))
+	req, err := form.Request(ctx, b.method(method))
 	if err != nil {
 		return &channel.Error{Class: channel.Refused, Code: wire.CodeAddress}
 	}
-	return b.send(long, req, out, wire.Irreversible)
+	return b.send(ctx, req, out, wire.Irreversible)
 }
 
 // Find cannot read: bots are shown no history.

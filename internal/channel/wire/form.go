@@ -10,10 +10,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
-	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
-	"codeberg.org/arengo/arengo/internal/fetch"
 )
 
 // Form is a multipart/form-data body (RFC 7578) whose files stream from their
@@ -82,23 +80,17 @@ func (f *Form) flush() {
 	f.length += int64(len(text))
 }
 
-// Request makes a POST of the form and a context with time enough to send it.
-func (f *Form) Request(ctx context.Context, address string) (*http.Request, context.Context, error) {
+// Request makes a POST of the form.
+func (f *Form) Request(ctx context.Context, address string) (*http.Request, error) {
 	f.writer.Close()
 	f.flush()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, io.MultiReader(f.parts...))
 	if err != nil {
-		return nil, nil, bare(err)
+		return nil, bare(err)
 	}
 	req.ContentLength = f.length
 	req.Header.Set("Content-Type", f.writer.FormDataContentType())
-	return req, fetch.WithLimits(ctx, fetch.Limits{Timeout: uploadTime(f.length)}), nil
-}
-
-// uploadTime is the time given to send n bytes and be answered: a slow line of
-// a small town sends 2 Mbit/s.
-func uploadTime(n int64) time.Duration {
-	return time.Minute + time.Duration(n/(250<<10))*time.Second
+	return req, nil
 }
 
 // Close closes the files.

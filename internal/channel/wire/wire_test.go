@@ -191,7 +191,7 @@ func TestFormStreamsFilesWithItsLengthKnown(t *testing.T) {
 		t.Fatal(err)
 	}
 	form.Field("after", "1")
-	req, _, err := form.Request(t.Context(), "http://a.example/")
+	req, err := form.Request(t.Context(), "http://a.example/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/people"
 )
@@ -98,6 +99,8 @@ func (reads) Kind() string { return "listen.read" }
 type read struct {
 	InstitutionID string `json:"institution"`
 	ChannelID     string `json:"channel"`
+
+	failing bool
 }
 
 // platforms are those that must be asked.
@@ -133,9 +136,13 @@ func (p *Poller) tick(ctx context.Context, _ tick) error {
 		if err != nil {
 			return err
 		}
+		// Sources that fail may hang: they do not travel with the others.
 		var work []jobs.Args
-		for some := range slices.Chunk(taken, together) {
-			work = append(work, reads{some})
+		for _, failing := range []bool{false, true} {
+			alike := slices.DeleteFunc(slices.Clone(taken), func(r read) bool { return r.failing != failing })
+			for some := range slices.Chunk(alike, together) {
+				work = append(work, reads{some})
+			}
 		}
 		return p.pool.EnqueueAll(ctx, tx, work, jobs.When{Queue: jobs.Listen})
 	})
@@ -161,7 +168,7 @@ func (p *Poller) ReadNow(ctx context.Context, institutionID, channelID string) e
 		if err := hurry(ctx, tx, institutionID, channelID, p.Clock()); err != nil {
 			return err
 		}
-		return p.pool.Enqueue(ctx, tx, reads{[]read{{institutionID, channelID}}}, jobs.When{Queue: jobs.Listen})
+		return p.pool.Enqueue(ctx, tx, reads{[]read{{InstitutionID: institutionID, ChannelID: channelID}}}, jobs.When{Queue: jobs.Listen})
 	})
 }
 
@@ -203,7 +210,7 @@ func (p *Poller) read(ctx context.Context, job read) error {
 	case !taken:
 		return nil // disconnected meanwhile, or another node reads it
 	}
-	ctx, cancel := context.WithTimeout(ctx, lease-10*time.Second)
+	ctx, cancel := context.WithTimeout(fetch.Apart(ctx, "listen"), lease-10*time.Second)
 	defer cancel()
 	err = guarded(func() error {
 		if r.adapter, r.account, err = p.Channels.Open(r.channel); err != nil {

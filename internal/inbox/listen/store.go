@@ -57,10 +57,10 @@ func adopt(ctx context.Context, tx *db.Tx, platforms []channel.Platform, now tim
 // and postpones them, so that the next tick does not take them too.
 func take(ctx context.Context, tx *db.Tx, now, until time.Time) ([]read, error) {
 	due, err := db.All(ctx, tx, func(s db.Scanner) (r read, err error) {
-		err = s.Scan(&r.InstitutionID, &r.ChannelID)
+		err = s.Scan(&r.InstitutionID, &r.ChannelID, &r.failing)
 		return r, err
 	}, `
-		SELECT s.institution_id, s.channel_id FROM source s
+		SELECT s.institution_id, s.channel_id, s.failures > 0 FROM source s
 		JOIN channel c ON c.institution_id = s.institution_id AND c.id = s.channel_id
 		WHERE s.next_at <= $1 AND s.lease_until <= $1 AND c.state IN ('connected', 'failing')
 		ORDER BY s.next_at LIMIT $2`, db.At(now), most)
