@@ -72,7 +72,6 @@ func upload(t *testing.T, o fetch.Options, size int, read func(io.Reader)) error
 	t.Helper()
 	o.AllowLoopback = true
 	address := rude(t, func(c net.Conn) {
-		c.(*net.TCPConn).SetReadBuffer(4096)
 		r, err := http.ReadRequest(bufio.NewReaderSize(c, 4096))
 		if err != nil {
 			return
@@ -100,9 +99,9 @@ func TestUploadThatDoesNotMoveIsGivenUp(t *testing.T) {
 
 // A video on a slow line takes longer than any answer may, and arrives.
 func TestUploadThatMovesMayTakeLong(t *testing.T) {
-	o := fetch.Options{Timeout: 500 * time.Millisecond, Stall: 2 * time.Second} // the system holds some megabytes on their way
+	o := fetch.Options{Timeout: 1500 * time.Millisecond, Stall: 5 * time.Second} // the system holds some megabytes on their way
 	began := time.Now()
-	err := upload(t, o, 32<<20, func(r io.Reader) {
+	err := upload(t, o, 64<<20, func(r io.Reader) {
 		for b := make([]byte, 128<<10); ; <-time.After(5 * time.Millisecond) {
 			if _, err := io.ReadFull(r, b); err != nil {
 				return
@@ -112,7 +111,7 @@ func TestUploadThatMovesMayTakeLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(began); took < 2*o.Timeout {
+	if took := time.Since(began); took < o.Timeout {
 		t.Fatalf("it took only %s: that proves nothing", took)
 	}
 }

@@ -259,6 +259,9 @@ func (d *Desk) pause(ctx context.Context, p *parcel, code string) error {
 // delivery remains when nothing happened; after an unknown outcome it is
 // attempting, whatever it was.
 func (d *Desk) failed(ctx context.Context, p *parcel, e *channel.Error, stay DeliveryState) error {
+	if jobs.Stopping(ctx) && p.State != Attempting {
+		return e // cut by us before anything could have happened: nothing to remember
+	}
 	now := d.clock()
 	what := string(e.Class)
 	p.State, p.Class, p.Code, p.Detail = stay, e.Class, e.Code, e.Detail

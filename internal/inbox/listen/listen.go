@@ -99,8 +99,6 @@ func (reads) Kind() string { return "listen.read" }
 type read struct {
 	InstitutionID string `json:"institution"`
 	ChannelID     string `json:"channel"`
-
-	failing bool
 }
 
 // platforms are those that must be asked.
@@ -139,7 +137,12 @@ func (p *Poller) tick(ctx context.Context, _ tick) error {
 		// Sources that fail may hang: they do not travel with the others.
 		var work []jobs.Args
 		for _, failing := range []bool{false, true} {
-			alike := slices.DeleteFunc(slices.Clone(taken), func(r read) bool { return r.failing != failing })
+			var alike []read
+			for _, s := range taken {
+				if s.failing == failing {
+					alike = append(alike, s.read)
+				}
+			}
 			for some := range slices.Chunk(alike, together) {
 				work = append(work, reads{some})
 			}

@@ -147,7 +147,7 @@ func TestPanicEndsOneReadingOnly(t *testing.T) {
 	w.says("uno")
 	w.script.listen = func(context.Context, string) (channel.Heard, error) { panic("a platform that nobody expected") }
 	w.turnTick()
-	if err := w.poller.readAll(t.Context(), reads{[]read{{w.inst.ID, w.scripted.ID, false}, {w.inst.ID, w.mastodon.ID}}}); err != nil {
+	if err := w.poller.readAll(t.Context(), reads{[]read{{w.inst.ID, w.scripted.ID}, {w.inst.ID, w.mastodon.ID}}}); err != nil {
 		t.Fatal(err)
 	}
 	if s := w.state(w.scripted); s.Code != CodeInternal || s.Detail != "" || s.Failures != 1 {

@@ -53,10 +53,16 @@ func adopt(ctx context.Context, tx *db.Tx, platforms []channel.Platform, now tim
 	return err
 }
 
+// due is a source whose turn it is; failing when the last reading went wrong.
+type due struct {
+	read
+	failing bool
+}
+
 // take returns the due sources whose channel is connected, longest waiting first,
 // and postpones them, so that the next tick does not take them too.
-func take(ctx context.Context, tx *db.Tx, now, until time.Time) ([]read, error) {
-	due, err := db.All(ctx, tx, func(s db.Scanner) (r read, err error) {
+func take(ctx context.Context, tx *db.Tx, now, until time.Time) ([]due, error) {
+	all, err := db.All(ctx, tx, func(s db.Scanner) (r due, err error) {
 		err = s.Scan(&r.InstitutionID, &r.ChannelID, &r.failing)
 		return r, err
 	}, `
@@ -69,7 +75,7 @@ func take(ctx context.Context, tx *db.Tx, now, until time.Time) ([]read, error) 
 	}
 	// All that is due, also what is not connected: it is looked at again later.
 	_, err = tx.Exec(ctx, `UPDATE source SET next_at = $2 WHERE next_at <= $1`, db.At(now), db.At(until))
-	return due, err
+	return all, err
 }
 
 // hurry makes a source due now; one that is none yet becomes one.
