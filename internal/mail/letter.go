@@ -54,6 +54,8 @@ type Letter struct {
 	// without the angle brackets (RFC 5322, 3.6.4). Such a letter is no automatic one.
 	InReplyTo  string
 	References []string
+
+	filled *filled // how it came out of a form; nil when it did not
 }
 
 // NormalAddress checks an address typed by a person and gives the form to store:
@@ -83,6 +85,9 @@ func notPlain(r rune) bool {
 	return r > unicode.MaxASCII || r <= ' ' || strings.ContainsRune(`"\<>(),:;[]`, r)
 }
 
+// notLink finds what a header can carry in no address of the web.
+func notLink(r rune) bool { return r > unicode.MaxASCII || r <= ' ' || r == '<' || r == '>' }
+
 // maxMessageID bounds the name of an answered letter: a line may have no more than
 // 998 characters (RFC 5322, 2.1.1).
 const maxMessageID = 900
@@ -90,17 +95,37 @@ const maxMessageID = 900
 // check refuses what would let a text become a header, or a letter nobody can send.
 func (l Letter) check() error {
 	var f fault.Fields
+	if l.filled == nil { // the form was checked
+		l.checkCommon(&f)
+	}
+	if !sendable(l.To.Addr) {
+		f.Add("to", "mail.address")
+	}
+	if left, right, ok := strings.Cut(l.MessageID, "@"); !ok || left == "" || right == "" || strings.IndexFunc(l.MessageID, notPlain) >= 0 {
+		f.Add("message_id", "mail.message_id")
+	}
+	return f.Err()
+}
+
+// sendable reports whether an address can be told to a mail server as it is.
+func sendable(address string) bool {
+	a, err := netmail.ParseAddress(address)
+	return err == nil && a.Address == address && strings.IndexFunc(address, notPlain) < 0
+}
+
+// checkCommon checks what a letter has in common with the others of its form.
+func (l Letter) checkCommon(f *fault.Fields) {
 	for name, s := range map[string]string{"from": l.From.Name, "to": l.To.Name, "reply_to": l.ReplyTo.Name,
-		"subject": l.Subject, "message_id": l.MessageID, "list_id": l.ListID, "language": l.Language} {
+		"subject": l.Subject, "list_id": l.ListID, "language": l.Language} {
 		if strings.IndexFunc(s, unicode.IsControl) >= 0 {
 			f.Add(name, "mail.control")
 		}
 	}
-	for name, s := range map[string]string{"from": l.From.Addr, "to": l.To.Addr, "reply_to": l.ReplyTo.Addr, "bounces": l.Bounces} {
+	for name, s := range map[string]string{"from": l.From.Addr, "reply_to": l.ReplyTo.Addr, "bounces": l.Bounces} {
 		if s == "" && (name == "reply_to" || name == "bounces") {
 			continue
 		}
-		if a, err := netmail.ParseAddress(s); err != nil || a.Address != s || strings.IndexFunc(s, notPlain) >= 0 {
+		if !sendable(s) {
 			f.Add(name, "mail.address")
 		}
 	}
@@ -110,18 +135,14 @@ func (l Letter) check() error {
 	if l.Text == "" {
 		f.Add("text", "fault.field.missing")
 	}
-	if left, right, ok := strings.Cut(l.MessageID, "@"); !ok || left == "" || right == "" || strings.IndexFunc(l.MessageID, notPlain) >= 0 {
-		f.Add("message_id", "mail.message_id")
-	}
 	for _, id := range append([]string{l.InReplyTo}, l.References...) {
 		if id != "" && (len(id) > maxMessageID || strings.IndexFunc(id, notPlain) >= 0) {
 			f.Add("in_reply_to", "mail.message_id")
 		}
 	}
-	if u, err := url.Parse(l.Unsubscribe); l.Unsubscribe != "" && (err != nil || u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" || u.Host == "") {
+	if u, err := url.Parse(l.Unsubscribe); l.Unsubscribe != "" && (err != nil || strings.IndexFunc(l.Unsubscribe, notLink) >= 0 || u.Scheme != "https" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" || u.Host == "") {
 		f.Add("unsubscribe", "mail.unsubscribe")
 	}
-	return f.Err()
 }
 
 // Signer signs letters, so that a receiver knows that the domain stands behind
@@ -161,12 +182,22 @@ func signed() []string {
 // Bytes is the letter as it travels, signed when there is a signer. It fails with
 // Invalid, naming what is wrong.
 func (l Letter) Bytes(s *Signer) ([]byte, error) {
+	data, err := l.unsigned()
+	if err != nil || s == nil {
+		return data, err
+	}
+	return s.sign(data)
+}
+
+// unsigned is the letter without a signature.
+func (l Letter) unsigned() ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	// The boundary comes from the identity of the letter: same letter, same bytes.
-	sum := sha256.Sum256([]byte(l.MessageID))
-	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary("arengo-"+hex.EncodeToString(sum[:12])))
+	if l.filled != nil {
+		return l.filled.bytes(l), nil
+	}
+	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithBoundary(boundaryOf(l.MessageID)))
 	m.FromMailAddress(&netmail.Address{Name: l.From.Name, Address: l.From.Addr})
 	m.ToMailAddress(&netmail.Address{Name: l.To.Name, Address: l.To.Addr})
 	if l.ReplyTo.Addr != "" {
@@ -200,10 +231,14 @@ func (l Letter) Bytes(s *Signer) ([]byte, error) {
 	if _, err := m.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("build letter: %w", err)
 	}
-	if s == nil {
-		return b.Bytes(), nil
-	}
-	return s.sign(b.Bytes())
+	return b.Bytes(), nil
+}
+
+// boundaryOf parts the parts of a letter. It comes from the identity of the letter:
+// same letter, same bytes.
+func boundaryOf(messageID string) string {
+	sum := sha256.Sum256([]byte(messageID))
+	return "arengo-" + hex.EncodeToString(sum[:12])
 }
 
 // sign puts the signature before the letter. The library that builds letters could
