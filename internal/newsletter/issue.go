@@ -46,7 +46,8 @@ type Issue struct {
 	Title, Link       string
 	Items             []Item
 	State             IssueState
-	Pause             string // why it does not go on: storm, server; empty while it does
+	Pause             string // why it does not go on: storm, server, slow; empty while it does
+	Urgent            bool   // of an emergency
 	CreatedAt, DoneAt time.Time
 	Counts            map[Outcome]int
 }
@@ -263,12 +264,12 @@ func (l *List) Describe(ctx context.Context, channelID string) (profile, address
 	return profile, address, subscribers, err
 }
 
-const issueColumns = `institution_id, id, kind, title, link, items, state, pause, created_at, done_at`
+const issueColumns = `institution_id, id, kind, title, link, items, state, pause, urgent, created_at, done_at`
 
 func scanIssue(s db.Scanner) (i Issue, err error) {
 	var items string
 	var created, done int64
-	if err := s.Scan(&i.InstitutionID, &i.ID, &i.Kind, &i.Title, &i.Link, &items, &i.State, &i.Pause, &created, &done); err != nil {
+	if err := s.Scan(&i.InstitutionID, &i.ID, &i.Kind, &i.Title, &i.Link, &items, &i.State, &i.Pause, &i.Urgent, &created, &done); err != nil {
 		return i, err
 	}
 	i.CreatedAt, i.DoneAt = db.When(created), db.When(done)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/i18n"
@@ -33,11 +34,86 @@ type shownItem struct {
 	Head                          bool // several items: each has a heading
 }
 
+// writer writes the letters of an issue. Readers who get the same, in the same
+// language, share a form.
+type writer struct {
+	l     *List
+	i     institution.Institution
+	issue Issue
+	mu    sync.Mutex
+	forms map[string]formOf
+}
+
+// formOf is a form and when it was made: a letter's date is that of its form.
+type formOf struct {
+	*mail.Form
+	at time.Time
+}
+
+const (
+	// formLife is how much older than its sending a letter may say it is.
+	formLife = time.Minute
+	// maxForms bounds what is kept: readers of a digest choose among many topics.
+	maxForms = 64
+)
+
+func newWriter(l *List, i institution.Institution, issue Issue) *writer {
+	return &writer{l: l, i: i, issue: issue, forms: map[string]formOf{}}
+}
+
 // letter writes the letter of one subscriber.
-func (l *List) letter(i institution.Institution, issue Issue, to letterTo, now time.Time) (mail.Letter, error) {
-	p := l.bundle.For(to.subscriber.Locale, i.Location())
-	items := itemsFor(issue, to.subscriber)
-	token := l.token(i.ID, to.subscriber.ID)
+func (w *writer) letter(to letterTo, now time.Time) (mail.Letter, error) {
+	u := to.subscriber
+	f, err := w.form(u, now)
+	if err != nil {
+		return mail.Letter{}, err
+	}
+	return f.Letter(u.Email, messageID(u.ID, w.issue.ID, mailHost(w.l.address(w.i))), w.l.token(w.i.ID, u.ID))
+}
+
+// messageID is the Message-ID of an issue's letter to a subscriber, by which a
+// letter that comes back is known.
+func messageID(subscriberID, issueID, host string) string {
+	return subscriberID + "." + issueID + "@" + host
+}
+
+// form is what a subscriber's letter has in common with those of others.
+func (w *writer) form(u Subscriber, now time.Time) (*mail.Form, error) {
+	items := itemsFor(w.issue, u)
+	key := fmt.Sprint(u.Locale, " ", len(u.ID))
+	if w.issue.Kind != OfMessage {
+		for n, it := range w.issue.Items {
+			if u.wants(it.ProfileID, it.Tags) {
+				key += fmt.Sprint(" ", n)
+			}
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if f, ok := w.forms[key]; ok && now.Sub(f.at) < formLife {
+		return f.Form, nil
+	}
+	// A token like any other in length, and nobody's.
+	mark := w.l.token(w.i.ID, strings.Repeat("0", len(u.ID)))
+	letter, err := w.common(items, u.Locale, mark, now)
+	if err != nil {
+		return nil, err
+	}
+	f, err := mail.NewForm(letter, mark)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.forms) >= maxForms {
+		clear(w.forms)
+	}
+	w.forms[key] = formOf{f, now}
+	return f, nil
+}
+
+// common writes a letter whose links end in a token.
+func (w *writer) common(items []Item, locale, token string, now time.Time) (mail.Letter, error) {
+	l, i, issue := w.l, w.i, w.issue
+	p := l.bundle.For(locale, i.Location())
 	s := l.frame(i, p)
 	s.Why = p.T("newsletter.letter.why", i.Name)
 	s.Manage, s.ManageURL = p.T("newsletter.letter.manage"), l.address(i)+"/newsletter/gestisci/"+token
@@ -58,8 +134,7 @@ func (l *List) letter(i institution.Institution, issue Issue, to letterTo, now t
 	if err != nil {
 		return letter, err
 	}
-	letter.Subject, letter.MessageID, letter.Date = subject, to.messageID, now.In(i.Location())
-	letter.To, letter.Language = mail.Address{Addr: to.subscriber.Email}, p.Lang()
+	letter.Subject, letter.Date, letter.Language = subject, now.In(i.Location()), p.Lang()
 	letter.ListID = "newsletter." + mailHost(l.address(i))
 	if u, err := url.Parse(s.UnsubscribeURL); err == nil && (u.Scheme == "https" || u.Hostname() == "localhost" || u.Hostname() == "127.0.0.1") {
 		letter.Unsubscribe = s.UnsubscribeURL

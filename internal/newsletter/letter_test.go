@@ -36,19 +36,19 @@ func golden(t *testing.T, name, got string) {
 func TestLettersAsTheyLeaveTheHouse(t *testing.T) {
 	w := open(t)
 	event := at("2026-05-09T16:30")
-	to := letterTo{subscriber: Subscriber{ID: "SUBSCRIBER", Email: "anna@example.org", Locale: "it"}, messageID: "SUBSCRIBER.ISSUE@piazza.cesate.example"}
+	to := letterTo{subscriber: Subscriber{ID: "SUBSCRIBER", Email: "anna@example.org", Locale: "it"}}
 	english := to
 	english.subscriber.Locale = "en"
-	message := Issue{Kind: OfMessage, Title: `Strade & "ponti" <chiusi>`, Link: "https://piazza.cesate.example/m/strade", Items: []Item{{Profile: "Comune di Cesate", Title: `Strade & "ponti" <chiusi>`, Lang: "it",
+	message := Issue{ID: "ISSUE", Kind: OfMessage, Title: `Strade & "ponti" <chiusi>`, Link: "https://piazza.cesate.example/m/strade", Items: []Item{{Profile: "Comune di Cesate", Title: `Strade & "ponti" <chiusi>`, Lang: "it",
 		Text: "Domani la via è chiusa.\nDalle 8 alle 18.\n\n<script>alert(1)</script> perché sì & no.", Link: "https://piazza.cesate.example/m/strade",
 		Pictures: []Picture{{URL: "https://piazza.cesate.example/media/abc/posta/ponte.jpg", Alt: `Il "ponte" & la via`}}}}}
-	digest := Issue{Kind: OfWeek, Link: "https://piazza.cesate.example/notizie", Items: []Item{
+	digest := Issue{ID: "ISSUE", Kind: OfWeek, Link: "https://piazza.cesate.example/notizie", Items: []Item{
 		{Profile: "Biblioteca", Title: "Storie sotto il glicine", Text: "Un pomeriggio di storie lette ad alta voce.", Link: "https://piazza.cesate.example/m/storie", Lang: "it", Event: &event},
 		{Profile: "Comune di Cesate", Title: "Welcome desk", Text: "Every Thursday afternoon.", Link: "https://piazza.cesate.example/m/welcome", Lang: "en"}}}
 	for name, write := range map[string]func() (mail.Letter, error){
-		"message":   func() (mail.Letter, error) { return w.list.letter(w.i, message, to, w.clock.now()) },
-		"digest":    func() (mail.Letter, error) { return w.list.letter(w.i, digest, to, w.clock.now()) },
-		"digest-en": func() (mail.Letter, error) { return w.list.letter(w.i, digest, english, w.clock.now()) },
+		"message":   func() (mail.Letter, error) { return newWriter(w.list, w.i, message).letter(to, w.clock.now()) },
+		"digest":    func() (mail.Letter, error) { return newWriter(w.list, w.i, digest).letter(to, w.clock.now()) },
+		"digest-en": func() (mail.Letter, error) { return newWriter(w.list, w.i, digest).letter(english, w.clock.now()) },
 		"confirmation": func() (mail.Letter, error) {
 			return w.list.confirmation(w.i, asked{Email: "anna@example.org", Locale: "it", Nonce: "NONCE", Expires: db.At(w.clock.now().Add(time.Hour))}, "https://piazza.cesate.example/newsletter/conferma/LINK", w.clock.now())
 		},

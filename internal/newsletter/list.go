@@ -56,6 +56,7 @@ type List struct {
 	bundle  *i18n.Bundle
 	box     *secret.Box
 	sender  mail.Sender
+	bulk    mail.Bulk // the same
 	clock   func() time.Time
 	log     *slog.Logger
 	from    string
@@ -78,7 +79,7 @@ func New(o Options, r *jobs.Registry) (*List, error) {
 	if o.Lease == 0 {
 		o.Lease = 2 * time.Minute
 	}
-	l := &List{db: o.DB, kit: o.Kit, bundle: o.Bundle, box: o.Box, sender: o.Sender, clock: o.Clock, log: o.Log,
+	l := &List{db: o.DB, kit: o.Kit, bundle: o.Bundle, box: o.Box, sender: o.Sender, bulk: mail.InBulk(o.Sender), clock: o.Clock, log: o.Log,
 		from: o.From, bounces: o.Bounces, address: o.Address, lease: o.Lease}
 	var err error
 	if l.text, err = template.ParseFS(letterFiles, "letters/*.txt"); err != nil {

@@ -5,12 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
-	"codeberg.org/arengo/arengo/internal/mail"
 )
 
 // send is the job that sends the letters of an issue that wait.
@@ -26,106 +26,66 @@ const (
 	maxAttempts = 5
 	// serverDown is how long an issue waits when our own mail server fails.
 	serverDown = 2 * time.Minute
-	// storm: of the last stormOf letters, this many were deferred.
+	// serverBusy is how long it waits when the server asks to slow down; it then goes
+	// on at the pace that package mail learnt.
+	serverBusy = 20 * time.Second
+	// storm: of the last stormOf letters, this many were deferred, or refused for
+	// what they say.
 	stormOf, storm = 40, 20
+	// oneLane is how many letters are sent over one connection before another helps.
+	oneLane = 50
 )
 
 // retryAfter is the wait before the next attempt of a deferred letter.
 func retryAfter(attempts int) time.Duration { return 10 * time.Minute << (2 * min(attempts, 4)) }
 
-// letterTo is one row of the ledger being worked on.
-type letterTo struct {
-	subscriber Subscriber
-	messageID  string
-	attempts   int
+// sending is one worker's work on an issue, over one or more lanes.
+type sending struct {
+	l     *List
+	lease string
+	issue Issue
+	write *writer
+	lanes int
+
+	mu     sync.Mutex
+	recent []bool // of the last letters: was it deferred, or refused for what it says
+	over   string // why no lane takes another batch: storm, server, slow
 }
 
-// workSend sends one letter after another. Between two letters there is one
-// transaction: it records what became of the last and says that the next is
-// being attempted.
+// workSend sends the letters of an issue that wait. What a lane has in its hands
+// when the process stops is finished or given back.
 func (l *List) workSend(ctx context.Context, j send) error {
-	lease := rand.Text()
-	issue, i, err := l.begin(ctx, j, lease)
-	if err != nil || issue.ID == "" {
+	s, err := l.begin(ctx, j, rand.Text())
+	if err != nil || s == nil {
 		return err
 	}
-	var last *settled
-	var recent []bool
-	for {
-		// What is known of a letter is recorded even while the process stops.
-		next, err := l.step(context.WithoutCancel(ctx), issue, lease, last, ctx.Err() != nil)
-		if err != nil || next == nil {
-			return err
-		}
-		letter, err := l.letter(i, issue, *next, l.clock())
-		if err != nil {
-			last = &settled{to: *next, outcome: Refused, code: "letter"}
-			continue
-		}
-		last = settle(*next, l.sender.Send(ctx, letter))
-		if recent = append(recent, last.deferred); len(recent) > stormOf {
-			recent = recent[1:]
-		}
-		if !last.ours && deferrals(recent) >= storm {
-			last.storm = true
-		}
+	failed := make([]error, s.lanes)
+	var all sync.WaitGroup
+	for n := range failed {
+		all.Go(func() {
+			defer func() {
+				// The queue would notice it only in the goroutine that it began.
+				if p := recover(); p != nil {
+					failed[n] = fmt.Errorf("send letters: panic: %v\n%s", p, debug.Stack())
+				}
+			}()
+			failed[n] = s.lane(ctx)
+		})
 	}
+	all.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return err // as after a crash: the next worker finds out what was in hand
+	}
+	return s.end(ctx)
 }
 
-func deferrals(recent []bool) (n int) {
-	for _, d := range recent {
-		if d {
-			n++
-		}
-	}
-	return n
-}
-
-// settled is what became of a letter.
-type settled struct {
-	to       letterTo
-	outcome  Outcome
-	code     string // what the mail server said, without its words: they may hold the address
-	hard     bool   // the address does not exist
-	deferred bool
-	ours     bool // our own mail server failed: nobody's letter can go
-	storm    bool
-}
-
-// settle reads the answer of the mail server.
-func settle(to letterTo, r mail.Result) *settled {
-	s := &settled{to: to, code: strings.TrimSpace(fmt.Sprintf("%d %s", r.Code, r.Enhanced))}
-	if r.Code == 0 {
-		s.code = ""
-	}
-	switch r.Outcome {
-	case mail.Sent:
-		s.outcome = Sent
-	case mail.Refused:
-		s.outcome = Refused
-		// 5.1.1 and its neighbours are about the address (RFC 3463, 3.2); servers
-		// without such codes answer 550 or 553 to an unknown mailbox.
-		s.hard = strings.HasPrefix(r.Enhanced, "5.1.") || r.Enhanced == "" && (r.Code == 550 || r.Code == 551 || r.Code == 553)
-	case mail.Unknown:
-		s.outcome = Unconfirmed
-	default:
-		s.outcome, s.deferred = Waiting, true
-		if to.attempts >= maxAttempts && !r.Ours {
-			s.outcome = Refused
-		}
-	}
-	if r.Ours && s.outcome != Unconfirmed && s.outcome != Sent {
-		s.outcome, s.ours, s.hard = Waiting, true, false
-	}
-	return s
-}
-
-// begin takes the lease of an issue. issue.ID is empty when there is nothing to
-// do: another worker has it, or it is over. A letter that a dead worker was
-// attempting becomes unconfirmed.
-func (l *List) begin(ctx context.Context, j send, lease string) (issue Issue, i institution.Institution, err error) {
+// begin takes the lease of an issue; nil when there is nothing to do: another
+// worker has it, or it is over. A letter that a dead worker was attempting becomes
+// unconfirmed.
+func (l *List) begin(ctx context.Context, j send, lease string) (s *sending, err error) {
 	now := l.clock()
 	err = l.db.InTx(ctx, func(tx *db.Tx) error {
+		s = nil
 		n, err := tx.Change(ctx, `
 			UPDATE issue SET lease = $3, lease_until = $4, pause = ''
 			WHERE institution_id = $1 AND id = $2 AND state = 'sending' AND lease_until < $5`,
@@ -138,16 +98,109 @@ func (l *List) begin(ctx context.Context, j send, lease string) (issue Issue, i 
 			j.InstitutionID, j.IssueID, db.At(now)); err != nil {
 			return err
 		}
-		if i, err = institution.ByID(ctx, tx, j.InstitutionID); err != nil {
+		i, err := institution.ByID(ctx, tx, j.InstitutionID)
+		if err != nil {
 			return err
 		}
-		if issue, err = issueByID(ctx, tx, j.InstitutionID, j.IssueID); err != nil {
+		issue, err := issueByID(ctx, tx, j.InstitutionID, j.IssueID)
+		if err != nil {
 			return err
 		}
-		issue.Items, err = stillOut(ctx, tx, j.InstitutionID, issue.Items)
-		return err
+		if issue.Items, err = stillOut(ctx, tx, j.InstitutionID, issue.Items); err != nil {
+			return err
+		}
+		var waiting int
+		if err := tx.QueryRow(ctx, `SELECT count(*) FROM recipient WHERE institution_id = $1 AND issue_id = $2 AND state = 'waiting' AND next_at <= $3`,
+			j.InstitutionID, j.IssueID, db.At(now)).Scan(&waiting); err != nil {
+			return err
+		}
+		s = &sending{l: l, lease: lease, issue: issue, write: newWriter(l, i, issue), lanes: min(l.bulk.Lanes(), 1+waiting/oneLane)}
+		return nil
 	})
-	return issue, i, err
+	return s, err
+}
+
+// end gives the lease back and says how the issue goes on.
+func (s *sending) end(ctx context.Context) error {
+	stopping := ctx.Err() != nil
+	return s.l.record(ctx, func(ctx context.Context, tx *db.Tx) error {
+		now := s.l.clock()
+		mine, going, _, err := s.hold(ctx, tx, now)
+		if err != nil || !mine {
+			return err
+		}
+		switch {
+		case !going:
+			_, err := tx.Exec(ctx, `UPDATE issue SET lease = '', lease_until = 0 WHERE institution_id = $1 AND id = $2`, s.issue.InstitutionID, s.issue.ID)
+			return err
+		case s.over == "storm":
+			return s.pause(ctx, tx, PausedSending, now)
+		case s.over == "server":
+			return s.pause(ctx, tx, Sending, now.Add(serverDown))
+		case s.over == "slow":
+			return s.pause(ctx, tx, Sending, now.Add(serverBusy))
+		case stopping:
+			return s.pause(ctx, tx, Sending, now)
+		}
+		return finish(ctx, tx, s.issue, now)
+	})
+}
+
+// pause gives the lease back; the issue goes on at the moment given, or when a
+// person says so.
+func (s *sending) pause(ctx context.Context, tx *db.Tx, state IssueState, next time.Time) error {
+	_, err := tx.Exec(ctx, `UPDATE issue SET state = $3, pause = $4, next_at = $5, lease = '', lease_until = 0 WHERE institution_id = $1 AND id = $2`,
+		s.issue.InstitutionID, s.issue.ID, state, s.over, db.At(next))
+	return err
+}
+
+// hold keeps the lease. mine is false when another worker has it; going is false
+// when the issue was paused or withdrawn, gone when it was withdrawn.
+func (s *sending) hold(ctx context.Context, tx *db.Tx, now time.Time) (mine, going, gone bool, err error) {
+	var state IssueState
+	err = tx.QueryRow(ctx, `UPDATE issue SET lease_until = $4 WHERE institution_id = $1 AND id = $2 AND lease = $3 RETURNING state`,
+		s.issue.InstitutionID, s.issue.ID, s.lease, db.At(now.Add(s.l.lease))).Scan(&state)
+	if errors.Is(err, db.ErrNone) {
+		return false, false, false, nil
+	}
+	return err == nil, state == Sending, state == Withdrawn, err
+}
+
+// stop says why no lane may begin another batch; the first reason counts.
+func (s *sending) stop(why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over == "" {
+		s.over = why
+	}
+}
+
+func (s *sending) stopped() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.over != "" }
+
+// note looks at what became of a letter for what it says about all of them.
+func (s *sending) note(v settled) {
+	if v.slow {
+		s.stop("slow")
+		return
+	}
+	if v.ours {
+		s.stop("server")
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recent = append(s.recent, v.deferred || v.blameless); len(s.recent) > stormOf {
+		s.recent = s.recent[1:]
+	}
+	n := 0
+	for _, bad := range s.recent {
+		if bad {
+			n++
+		}
+	}
+	if n >= storm && s.over == "" {
+		s.over = "storm"
+	}
 }
 
 // stillOut leaves out of a digest what was withdrawn since it was made.
@@ -167,118 +220,6 @@ func stillOut(ctx context.Context, tx *db.Tx, institutionID string, items []Item
 		}
 	}
 	return out, nil
-}
-
-// step records the last letter and takes the next; nil when there is none now,
-// the lease was lost, or stop is set.
-func (l *List) step(ctx context.Context, issue Issue, lease string, last *settled, stop bool) (next *letterTo, err error) {
-	now := l.clock()
-	err = l.db.InTx(ctx, func(tx *db.Tx) error {
-		next = nil
-		held, err := tx.Change(ctx, `
-			UPDATE issue SET lease_until = $4 WHERE institution_id = $1 AND id = $2 AND lease = $3 AND state = 'sending'`,
-			issue.InstitutionID, issue.ID, lease, db.At(now.Add(l.lease)))
-		if err != nil {
-			return err
-		}
-		if last != nil {
-			if err := record(ctx, tx, issue, *last, now); err != nil {
-				return err
-			}
-		}
-		switch {
-		case held == 0:
-			return nil // another worker has it, or it was paused or withdrawn
-		case last != nil && last.storm:
-			return l.pause(ctx, tx, issue, PausedSending, "storm", now)
-		case last != nil && last.ours:
-			return l.pause(ctx, tx, issue, Sending, "server", now.Add(serverDown))
-		case stop:
-			return l.pause(ctx, tx, issue, Sending, "", now)
-		}
-		next, err = l.takeNext(ctx, tx, issue, now)
-		if err != nil || next != nil {
-			return err
-		}
-		return finish(ctx, tx, issue, now)
-	})
-	return next, err
-}
-
-// pause gives the lease back; the issue goes on at the moment given, or when a
-// person says so.
-func (l *List) pause(ctx context.Context, tx *db.Tx, issue Issue, state IssueState, why string, next time.Time) error {
-	_, err := tx.Exec(ctx, `UPDATE issue SET state = $3, pause = $4, next_at = $5, lease = '', lease_until = 0 WHERE institution_id = $1 AND id = $2`,
-		issue.InstitutionID, issue.ID, state, why, db.At(next))
-	return err
-}
-
-// record writes what became of a letter. A worker that was thought dead and was
-// only slow still knows it: its letter is unconfirmed by then.
-func record(ctx context.Context, tx *db.Tx, issue Issue, s settled, now time.Time) error {
-	nextAt := time.Time{}
-	attempts := s.to.attempts
-	if s.outcome == Waiting {
-		nextAt = now.Add(retryAfter(attempts))
-		if s.ours {
-			nextAt, attempts = now, attempts-1
-		}
-	}
-	n, err := tx.Change(ctx, `
-		UPDATE recipient SET state = $4, code = $5, attempts = $6, next_at = $7, changed_at = $8
-		WHERE institution_id = $1 AND issue_id = $2 AND subscriber_id = $3 AND state IN ('attempting', 'unconfirmed')`,
-		issue.InstitutionID, issue.ID, s.to.subscriber.ID, s.outcome, s.code, attempts, db.At(nextAt), db.At(now))
-	if err != nil || n == 0 {
-		return err
-	}
-	switch {
-	case s.outcome == Sent && s.to.subscriber.SoftBounces > 0:
-		return arrived(ctx, tx, issue.InstitutionID, s.to.subscriber.ID)
-	case s.outcome == Refused && s.code != "letter":
-		return bounced(ctx, tx, issue.InstitutionID, s.to.subscriber.ID, s.hard, now)
-	}
-	return nil
-}
-
-// takeNext marks the next letter as being attempted. Those of people who have left
-// since are cancelled.
-func (l *List) takeNext(ctx context.Context, tx *db.Tx, issue Issue, now time.Time) (*letterTo, error) {
-	for {
-		var to letterTo
-		u := &to.subscriber
-		err := tx.QueryRow(ctx, `
-			SELECT r.subscriber_id, r.message_id, r.attempts, s.email, s.locale, s.cadence, s.state, s.soft_bounces
-			FROM recipient r JOIN subscriber s ON s.institution_id = r.institution_id AND s.id = r.subscriber_id
-			WHERE r.institution_id = $1 AND r.issue_id = $2 AND r.state = 'waiting' AND r.next_at <= $3
-			ORDER BY r.next_at LIMIT 1`, issue.InstitutionID, issue.ID, db.At(now)).
-			Scan(&u.ID, &to.messageID, &to.attempts, &u.Email, &u.Locale, &u.Cadence, &u.State, &u.SoftBounces)
-		if errors.Is(err, db.ErrNone) {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if issue.Kind != OfMessage {
-			if u.Scopes, err = scopesOf(ctx, tx, issue.InstitutionID, u.ID); err != nil {
-				return nil, err
-			}
-		}
-		state := Attempting
-		if u.State != Active || u.Email == "" || len(itemsFor(issue, *u)) == 0 {
-			state = Cancelled
-		}
-		to.attempts++
-		n, err := tx.Change(ctx, `
-			UPDATE recipient SET state = $4, attempts = $5, changed_at = $6
-			WHERE institution_id = $1 AND issue_id = $2 AND subscriber_id = $3 AND state = 'waiting'`,
-			issue.InstitutionID, issue.ID, u.ID, state, to.attempts, db.At(now))
-		if err != nil {
-			return nil, err
-		}
-		if state == Attempting && n == 1 {
-			return &to, nil
-		}
-	}
 }
 
 // finish closes an issue of which nothing waits, or says when to look again.

@@ -33,59 +33,136 @@ func TestLetterIsCommittedAsAttemptedBeforeItIsHandedOver(t *testing.T) {
 	})
 }
 
-// died ends a worker as SIGKILL does: nothing after it is written.
-type died struct{}
+// killed runs the sending in a process of its own, as far as the ledger can tell,
+// and kills that as SIGKILL does while its letter number n is being handed over:
+// what it knew and had not recorded is gone.
+func (w *town) killed(n int, arrived bool) {
+	w.Helper()
+	alive := w.db
+	dying, err := db.Open(context.Background(), w.address)
+	w.must(err)
+	dead, reached := make(chan struct{}), make(chan struct{})
+	handed := 0
+	w.post.answer = func(l mail.Letter) (mail.Result, bool) {
+		if handed++; handed != n {
+			return mail.Result{}, false
+		}
+		if arrived {
+			w.post.mu.Lock()
+			w.post.letters = append(w.post.letters, l)
+			w.post.mu.Unlock()
+		}
+		close(reached)
+		<-dead
+		return mail.Result{Outcome: mail.Sent}, true
+	}
+	w.db = dying
+	w.open(w.post)
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan struct{})
+	go func() { defer close(over); w.list.SendDue(ctx) }()
+	select {
+	case <-reached:
+	case <-over:
+		w.Fatalf("the worker ended before letter %d", n)
+	}
+	w.must(dying.Close())
+	w.db, w.post.answer = alive, nil
+	w.open(w.post)
+	w.Cleanup(func() { cancel(); close(dead); <-over })
+}
 
-func TestCrashLeavesOneLetterUnconfirmedAndNoneTwice(t *testing.T) {
+func TestCrashLeavesABatchUnconfirmedAndNothingTwice(t *testing.T) {
+	const readers = 90
 	testkit.Databases(t, func(t *testing.T, d *db.DB) {
 		for _, arrived := range []bool{false, true} {
-			w := newTown(t, testkit.Open(t, testkit.Address(t, d.Engine)))
-			for n := range 5 {
+			address := testkit.Address(t, d.Engine)
+			w := newTown(t, testkit.Open(t, address))
+			w.address = address
+			for n := range readers {
 				w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
 			}
-			handed := 0
-			w.post.answer = func(l mail.Letter) (mail.Result, bool) {
-				if handed++; handed == 3 {
-					if arrived {
-						w.post.letters = append(w.post.letters, l)
-					}
-					panic(died{})
-				}
-				return mail.Result{}, false
-			}
 			w.hand("comune", "k1", "Avviso")
-			func() {
-				defer func() {
-					if _, ok := recover().(died); !ok {
-						t.Fatal("the worker did not die")
-					}
-				}()
-				w.work()
-			}()
-			if got := w.outcomes(); got != "attempting 1, sent 2, waiting 2" {
-				t.Fatal(got)
+			w.killed(40, arrived)
+			before := w.count(Attempting)
+			if before == 0 || before > maxBatch || w.count(Sent)+w.count(Waiting)+before != readers {
+				t.Fatal(w.outcomes())
 			}
+			was := w.outcomes()
 			w.work() // the lease of the dead worker still runs
-			if got := w.outcomes(); got != "attempting 1, sent 2, waiting 2" {
+			if got := w.outcomes(); got != was {
 				t.Fatal(got)
 			}
 			w.clock.advance(w.list.lease + time.Second)
 			w.work()
-			if got := w.outcomes(); got != "sent 4, unconfirmed 1" {
-				t.Fatal(got)
-			}
 			w.clock.advance(48 * time.Hour)
 			w.work()
-			for n := range 5 {
-				if got := len(w.post.to(fmt.Sprintf("a%d@example.org", n))); got > 1 {
-					t.Errorf("reader %d received %d letters", n, got)
-				}
+			if w.count(Unconfirmed) != before || w.count(Sent) != readers-before {
+				t.Fatal(w.outcomes())
 			}
-			if got, want := w.post.count(), map[bool]int{false: 4, true: 5}[arrived]; got != want {
-				t.Errorf("%d letters arrived, want %d", got, want)
+			states := w.byAddress()
+			for n := range readers {
+				a := fmt.Sprintf("a%d@example.org", n)
+				if got := len(w.post.to(a)); got > 1 || states[a] == Sent && got != 1 {
+					t.Errorf("%s is %s and received %d letters", a, states[a], got)
+				}
 			}
 		}
 	})
+}
+
+// Nothing that is not in hand becomes unknown when the process stops.
+func TestStopFinishesTheLetterInHandAndGivesBackTheRest(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		for n := range 90 {
+			w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+		}
+		w.hand("comune", "k1", "Avviso")
+		ctx, stop := context.WithCancel(t.Context())
+		handed := 0
+		w.post.before = func(mail.Letter) {
+			if handed++; handed == 40 {
+				stop()
+			}
+		}
+		w.must(w.list.SendDue(ctx))
+		if got := w.outcomes(); got != "sent 40, waiting 50" {
+			t.Fatal(got)
+		}
+		w.work() // whoever starts next has nothing to wait for
+		if got := w.outcomes(); got != "sent 90" {
+			t.Error(got)
+		}
+		if n := w.post.count(); n != 90 {
+			t.Errorf("%d letters", n)
+		}
+	})
+}
+
+// What is known is recorded while a batch hangs, so that a crash costs no more.
+func TestOutcomesAreRecordedWhileALetterHangs(t *testing.T) {
+	w := open(t)
+	for n := range 90 {
+		w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+	}
+	w.hand("comune", "k1", "Avviso")
+	handed := 0
+	w.post.before = func(mail.Letter) {
+		if handed++; handed != 40 {
+			return
+		}
+		for deadline := time.Now().Add(20 * time.Second); w.count(Sent) != 39; <-time.After(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Errorf("while the 40th hangs: %s", w.outcomes())
+				return
+			}
+		}
+	}
+	w.work()
+	if got := w.outcomes(); got != "sent 90" {
+		t.Error(got)
+	}
 }
 
 func TestSlowWorkerThatWasThoughtDeadSendsNothingTwice(t *testing.T) {
@@ -310,7 +387,8 @@ func TestWithdrawnMessageStopsTheLettersThatWait(t *testing.T) {
 			}
 		}
 		w.work()
-		if got := w.outcomes(); got != "cancelled 3, sent 2" {
+		// What was in hand went; the batch had two letters.
+		if got := w.outcomes(); got != "cancelled 2, sent 3" && got != "cancelled 3, sent 2" {
 			t.Error(got)
 		}
 		w.must(w.list.Cancel(context.Background(), w.channels["comune"], r.ID))

@@ -99,6 +99,7 @@ type town struct {
 	handler  http.Handler
 	origin   string
 	actor    *people.Actor // who is signed in
+	address  string        // of the database, where a test needs it
 	n        int
 }
 
@@ -266,6 +267,32 @@ func (w *town) outcomes() string {
 		return err
 	}))
 	return strings.Join(all, ", ")
+}
+
+// count is how many letters have an outcome.
+func (w *town) count(o Outcome) (n int) {
+	w.Helper()
+	w.must(w.db.Read(context.Background(), func(tx *db.Tx) error {
+		return tx.QueryRow(context.Background(), `SELECT count(*) FROM recipient WHERE state = $1`, o).Scan(&n)
+	}))
+	return n
+}
+
+// byAddress is what became of the letter to each address.
+func (w *town) byAddress() map[string]Outcome {
+	w.Helper()
+	all := map[string]Outcome{}
+	w.must(w.db.Read(context.Background(), func(tx *db.Tx) error {
+		_, err := db.All(context.Background(), tx, func(s db.Scanner) (struct{}, error) {
+			var a string
+			var o Outcome
+			err := s.Scan(&a, &o)
+			all[a] = o
+			return struct{}{}, err
+		}, `SELECT s.email, r.state FROM recipient r JOIN subscriber s ON s.institution_id = r.institution_id AND s.id = r.subscriber_id`)
+		return err
+	}))
+	return all
 }
 
 func (w *town) find(email string) (u Subscriber, ok bool) {
