@@ -17,9 +17,9 @@ import (
 // of a lower ring; within a ring only the edges of sideways are allowed.
 var rings = [][]string{
 	{"count", "pb"}, // libraries: importable by anybody, they know nothing of the house
-	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "limit"}, // ground: no business words
-	{"institution", "people", "audit", "auth", "web", "api"},                              // kit: who asks, how we answer
-	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"},        // domains
+	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "limit", "disk"}, // ground: no business words
+	{"institution", "people", "audit", "auth", "web", "api"},                                      // kit: who asks, how we answer
+	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"},                // domains
 	{"app", "demo"}, // wiring
 	{"testkit"},     // tests only
 }
@@ -27,6 +27,10 @@ var rings = [][]string{
 // sideways are the edges within a ring, each with its reason.
 var sideways = map[string]string{
 	"blob -> fault":            "what a person is told when a file is refused",
+	"blob -> disk":             "a stored file is on the disk before a row names it",
+	"db -> disk":               "only its owner reads the database",
+	"mail -> disk":             "a letter in the outbox is on the disk before it counts as sent",
+	"secret -> disk":           "a key is on the disk before anything is sealed with it",
 	"config -> fault":          "a wrong setting is told like any wrong input",
 	"db -> fault":              "a full disk and a busy database are told to a person",
 	"fetch -> fault":           "an unreachable peer is told to a person",

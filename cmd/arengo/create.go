@@ -46,7 +46,12 @@ func create(ctx context.Context, in input, noun string, declare func(*flag.FlagS
 	if err := only(c.Args, 0); err != nil {
 		return err
 	}
-	d, err := app.OpenDB(ctx, c, logger(in.stderr, c.LogLevel))
+	var d *db.DB
+	if noun == "institution" {
+		d, err = app.FoundDB(ctx, c, logger(in.stderr, c.LogLevel)) // the only one that may begin an installation
+	} else {
+		d, err = app.UpToDateDB(ctx, c)
+	}
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func commands() []command {
 		{"demo", "the server with an invented town: [--listen ADDRESS] [--data DIR]", asCode(runDemo)},
 		{"migrate", "bring the database up to date", asCode(runMigrate)},
 		{"doctor", "check the installation and say what to do", asCode(runDoctor)},
-		{"backup", "FILE: write everything to a new file, while the server runs", asCode(runBackup)},
+		{"backup", "FILE: write everything to a new file, while the server runs; --check FILE: is it whole?", asCode(runBackup)},
 		{"restore", "FILE: fill an empty installation from a backup; it starts frozen", asCode(runRestore)},
 		{"institution", "create --name NAME [--slug SLUG] [--host HOST]… [--profile NAME]…", asCode(runInstitution)},
 		{"user", "create --email ADDRESS --name NAME --role ROLE… [--institution SLUG]: password on standard input, or a set-up link without one", asCode(runUser)},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -11,7 +12,6 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/app"
 	"codeberg.org/arengo/arengo/internal/config"
-	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/demo"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/i18n"
@@ -74,49 +74,66 @@ func runDemo(ctx context.Context, in input) error {
 	return demo.Run(ctx, demo.Options{Config: c, Log: logger(in.stderr, "warn"), Out: in.stdout})
 }
 
-// withDB opens the configured database for a short command.
-func withDB(ctx context.Context, in input, do func(c config.Config, d *db.DB, rest []string) error) error {
+func runMigrate(ctx context.Context, in input) error {
 	c, rest, err := settings(in)
 	if err != nil {
 		return err
 	}
-	d, err := app.OpenDB(ctx, c, logger(in.stderr, c.LogLevel))
+	if err := only(rest, 0); err != nil {
+		return err
+	}
+	d, err := app.FoundDB(ctx, c, logger(in.stderr, c.LogLevel))
 	if err != nil {
 		return err
 	}
 	defer d.Close()
-	return do(c, d, rest)
-}
-
-func runMigrate(ctx context.Context, in input) error {
-	return withDB(ctx, in, func(_ config.Config, d *db.DB, rest []string) error {
-		if err := only(rest, 0); err != nil {
-			return err
-		}
-		done, err := d.Applied(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(in.stdout, "the database is up to date: %d migrations, last %s\n", len(done), done[len(done)-1])
+	done, err := d.Applied(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	_, err = fmt.Fprintf(in.stdout, "the database is up to date: %d migrations, last %s\n", len(done), done[len(done)-1])
+	return err
 }
 
+// runBackup writes a backup, of a database of an earlier version too, so that one
+// can be made before an upgrade; or it reads one and says whether it is whole.
 func runBackup(ctx context.Context, in input) error {
-	return withDB(ctx, in, func(c config.Config, d *db.DB, rest []string) error {
-		if len(rest) != 1 {
-			return errUsage{errors.New("name the file to write: arengo backup FILE")}
+	f := flag.NewFlagSet("arengo backup", flag.ContinueOnError)
+	f.SetOutput(in.stderr)
+	check := f.Bool("check", false, "read FILE from end to end instead, and say whether it is whole")
+	flags := config.Register(f)
+	if err := flags.Parse(in.args); err != nil {
+		return errUsage{err}
+	}
+	c, err := flags.Load(os.Getenv, os.ReadFile)
+	if err != nil {
+		return errUsage{err}
+	}
+	if len(c.Args) != 1 {
+		return errUsage{errors.New("name the file: arengo backup FILE, or arengo backup --check FILE")}
+	}
+	file := c.Args[0]
+	if *check {
+		said, err := app.CheckBackup(ctx, file)
+		if err == nil {
+			_, err = fmt.Fprintf(in.stdout, "%s is whole: %s\n", file, said)
 		}
-		store, err := app.OpenBlobs(c)
-		if err != nil {
-			return err
-		}
-		if err := app.Backup(ctx, d, store, rest[0], time.Now()); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(in.stdout, "wrote %s\nThe master key is not in it. Keep a copy of %s in another place: without it channels must be connected again.\n", rest[0], c.MasterKey)
 		return err
-	})
+	}
+	d, _, err := app.ExistingDB(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	store, err := app.OpenBlobs(c)
+	if err != nil {
+		return err
+	}
+	if err := app.Backup(ctx, d, store, file, time.Now()); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(in.stdout, "wrote %s\nThe master key is not in it. Keep a copy of %s in another place: without it channels must be connected again.\n", file, c.MasterKey)
+	return err
 }
 
 func runRestore(ctx context.Context, in input) error {
@@ -127,20 +144,7 @@ func runRestore(ctx context.Context, in input) error {
 	if len(rest) != 1 {
 		return errUsage{errors.New("name the backup: arengo restore FILE")}
 	}
-	where, err := app.Data(c)
-	if err != nil {
-		return err
-	}
-	d, err := db.Open(ctx, where)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	store, err := app.OpenBlobs(c)
-	if err != nil {
-		return err
-	}
-	if err := app.Restore(ctx, d, store, rest[0], time.Now()); err != nil {
+	if err := app.Restore(ctx, c, rest[0], time.Now()); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(in.stdout, "restored. Everything that was scheduled is frozen: look at it and lift the freeze at /redazione/blocco.")
@@ -150,20 +154,27 @@ func runRestore(ctx context.Context, in input) error {
 // runBounce counts a letter that came back (RFC 3464). A mail server hands it
 // over: letters@example.org: "|arengo bounce --data /var/lib/arengo".
 func runBounce(ctx context.Context, in input) error {
-	return withDB(ctx, in, func(_ config.Config, d *db.DB, rest []string) error {
-		if err := only(rest, 0); err != nil {
-			return err
-		}
-		n, err := newsletter.ReceiveBounce(ctx, d, in.stdin, time.Now())
-		if err == nil {
-			_, err = fmt.Fprintf(in.stdout, "%d letters counted as not delivered\n", n)
-		}
+	c, rest, err := settings(in)
+	if err != nil {
 		return err
-	})
+	}
+	if err := only(rest, 0); err != nil {
+		return err
+	}
+	d, err := app.UpToDateDB(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	n, err := newsletter.ReceiveBounce(ctx, d, in.stdin, time.Now())
+	if err == nil {
+		_, err = fmt.Fprintf(in.stdout, "%d letters counted as not delivered\n", n)
+	}
+	return err
 }
 
 // runDoctor looks at an installation as an administrator would, and says what to
-// do about what it finds. It changes nothing but what opening the database does.
+// do about what it finds. It changes nothing.
 func runDoctor(ctx context.Context, in input) error {
 	c, _, err := settings(in)
 	if err != nil {
@@ -178,7 +189,7 @@ func runDoctor(ctx context.Context, in input) error {
 		bad++
 		fmt.Fprintf(in.stdout, "BAD   %s: %s\n      %s\n", what, said(err), advice)
 	}
-	d, err := app.OpenDB(ctx, c, logger(in.stderr, "warn"))
+	d, err := app.UpToDateDB(ctx, c)
 	check("database", err, "Check --data or --database, the space on the disk and who owns the folder.")
 	if err != nil {
 		return errors.New("the rest cannot be checked without the database")

@@ -91,59 +91,6 @@ type App struct {
 	release  func() // of the data folder's lock
 }
 
-// Data prepares the data folder and returns the database's address.
-func Data(c config.Config) (database string, err error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return "", fmt.Errorf("data folder: %w", err)
-	}
-	if c.Database != "" {
-		return c.Database, nil
-	}
-	return filepath.Join(c.Data, "arengo.db"), nil
-}
-
-// OpenDB opens the configured database and brings it up to date. On SQLite a
-// copy is kept before anything changes.
-func OpenDB(ctx context.Context, c config.Config, log *slog.Logger) (*db.DB, error) {
-	where, err := Data(c)
-	if err != nil {
-		return nil, err
-	}
-	d, err := db.Open(ctx, where)
-	if err != nil {
-		return nil, err
-	}
-	if err := upgrade(ctx, c, d, log); err != nil {
-		d.Close()
-		return nil, err
-	}
-	return d, nil
-}
-
-func upgrade(ctx context.Context, c config.Config, d *db.DB, log *slog.Logger) error {
-	pending, err := d.Pending(ctx)
-	if err != nil || len(pending) == 0 {
-		return err
-	}
-	done, err := d.Applied(ctx)
-	if err != nil {
-		return err
-	}
-	if d.Engine == db.SQLite && len(done) > 0 {
-		keep := filepath.Join(c.Data, "before-"+pending[0]+".db")
-		_ = os.Remove(keep) // of an attempt that failed
-		if err := d.Snapshot(ctx, keep); err != nil {
-			return fmt.Errorf("copy before migrating: %w", err)
-		}
-		log.Info("kept a copy of the database", "file", keep)
-	}
-	n, err := d.Migrate(ctx)
-	if n > 0 {
-		log.Info("brought the database up to date", "migrations", n)
-	}
-	return err
-}
-
 // Options change how a node works; the zero value is what a town needs.
 type Options struct {
 	// Clock is what the node takes for the present; nil: time.Now.
@@ -174,16 +121,11 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.base, err = url.Parse(c.BaseURL); err != nil {
 		return fmt.Errorf("base URL: %w", err)
 	}
-	if _, err := Data(c); err != nil {
+	// Two processes on one SQLite file would each believe the other's work dead.
+	if a.release, err = hold(c); err != nil {
 		return err
 	}
-	if c.Database == "" {
-		// Two processes on one SQLite file would each believe the other's work dead.
-		if a.release, err = lockFolder(c.Data); err != nil {
-			return err
-		}
-	}
-	if a.DB, err = OpenDB(ctx, c, a.Log); err != nil {
+	if a.DB, err = openDB(ctx, c, a.Log); err != nil {
 		return err
 	}
 	if a.Box, err = secret.Load(c.MasterKey); err != nil {

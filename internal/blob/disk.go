@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/disk"
 	"codeberg.org/arengo/arengo/internal/fault"
 )
 
@@ -29,7 +30,7 @@ const incoming = "incoming"
 
 // NewDisk opens or creates the folder dir.
 func NewDisk(dir string) (*Disk, error) {
-	if err := os.MkdirAll(filepath.Join(dir, incoming), 0o750); err != nil {
+	if err := disk.Dir(filepath.Join(dir, incoming)); err != nil {
 		return nil, fmt.Errorf("open media folder: %w", err)
 	}
 	return &Disk{dir: dir, create: createTemp}, nil
@@ -60,30 +61,22 @@ func (d *Disk) Put(ctx context.Context, r io.Reader) (Blob, error) {
 	}
 	b := s.blob()
 	path := d.path(b.Hash)
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+	if err := disk.Dir(filepath.Dir(path)); err != nil {
 		return Blob{}, full(fmt.Errorf("store media: %w", err))
 	}
 	if err := os.Rename(temp, path); err != nil {
 		return Blob{}, full(fmt.Errorf("store media: %w", err))
 	}
-	// The names must survive a power cut as well as the bytes.
+	// The names must survive a power cut as well as the bytes. Folders that were
+	// there are synced too: another upload may have made them a moment ago.
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if err := syncDir(dir); err != nil {
-			return Blob{}, fmt.Errorf("store media: %w", err)
+		if err := disk.SyncDir(dir); err != nil {
+			return Blob{}, full(fmt.Errorf("store media: %w", err))
 		}
 		if len(dir) <= len(filepath.Clean(d.dir)) {
 			return b, nil
 		}
 	}
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }
 
 // Open reads a content.

@@ -4,13 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
-	"syscall"
 
+	"codeberg.org/arengo/arengo/internal/disk"
 	"codeberg.org/arengo/arengo/internal/fault"
 )
 
@@ -102,10 +101,14 @@ func (s *spool) fill(ctx context.Context, r io.Reader) error {
 
 func (s *spool) blob() Blob { return Blob{hex.EncodeToString(s.sum.Sum(nil)), s.size} }
 
-// full turns "no space left" into what a person can be told.
+// full turns a disk without room, or one that takes no writing, into what a
+// person can be told.
 func full(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	switch {
+	case disk.IsFull(err):
 		return fault.New(fault.Unavailable, "media.disk_full").Because(err)
+	case disk.IsFailing(err):
+		return fault.New(fault.Unavailable, "fault.disk_failing").Because(err)
 	}
 	return err
 }

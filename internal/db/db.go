@@ -11,7 +11,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -24,6 +26,7 @@ import (
 	"modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
 
+	"codeberg.org/arengo/arengo/internal/disk"
 	"codeberg.org/arengo/arengo/internal/fault"
 )
 
@@ -84,9 +87,12 @@ func openPostgres(ctx context.Context, where string) (*DB, error) {
 }
 
 // sqliteDSN is the address of the file with the pragmas every connection needs.
+// Synchronous is FULL: a commit is on the disk before we answer, or before we say
+// something that cannot be taken back. NORMAL would lose, in a power cut, what
+// was acknowledged, and repeat what had gone out.
 func sqliteDSN(path, txlock string, more ...string) string {
 	q := []string{
-		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(NORMAL)",
+		"_pragma=busy_timeout(10000)", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
 		"_pragma=foreign_keys(ON)", "_pragma=temp_store(MEMORY)", "_pragma=cache_size(-8000)", "_txlock=" + txlock,
 	}
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: strings.Join(append(q, more...), "&")}
@@ -97,6 +103,9 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
+	}
+	if err := private(path); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
 	}
 	write, err := sql.Open("sqlite", sqliteDSN(path, "immediate"))
 	if err != nil {
@@ -115,6 +124,25 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	read.SetMaxOpenConns(8)
 	read.SetMaxIdleConns(8)
 	return &DB{Engine: SQLite, write: write, read: read, path: path}, nil
+}
+
+// private makes the file, where there is none, and keeps others from reading it;
+// what SQLite puts beside it has the file's mode. A file that is there is never
+// opened here: closing it would end the locks of this process.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	for _, part := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := disk.Private(path + part); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close ends all connections.

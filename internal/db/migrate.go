@@ -11,12 +11,14 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"sort"
 	"strings"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/disk"
 	"codeberg.org/arengo/arengo/internal/fault"
 )
 
@@ -104,45 +106,69 @@ func (db *DB) Migrate(ctx context.Context) (ran int, err error) { return db.Migr
 
 // MigrateTo is Migrate up to the named migration; empty is the last.
 func (db *DB) MigrateTo(ctx context.Context, last string) (ran int, err error) {
+	return ran, db.InTx(ctx, func(tx *Tx) (err error) {
+		ran, err = tx.Migrate(ctx, last)
+		return err
+	})
+}
+
+// Migrate is MigrateTo within a transaction.
+func (t *Tx) Migrate(ctx context.Context, last string) (ran int, err error) {
 	all, err := migrations()
 	if err != nil {
 		return 0, err
 	}
 	all = slices.DeleteFunc(all, func(m migration) bool { return last != "" && m.name > last })
-	return ran, db.InTx(ctx, func(tx *Tx) error {
-		if db.Engine == Postgres {
-			if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(7203115)`); err != nil {
-				return err
-			}
-		} // SQLite: BEGIN IMMEDIATE already holds the write lock.
-		if _, err := tx.Exec(ctx, `CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, sum TEXT NOT NULL, ran_at BIGINT NOT NULL)`); err != nil {
+	if t.Engine() == Postgres {
+		if _, err := t.Exec(ctx, `SELECT pg_advisory_xact_lock(`+migrating+`)`); err != nil {
+			return 0, err
+		}
+	} // SQLite: BEGIN IMMEDIATE already holds the write lock.
+	if _, err := t.Exec(ctx, `CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, sum TEXT NOT NULL, ran_at BIGINT NOT NULL)`); err != nil {
+		return 0, err
+	}
+	done, err := applied(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	var newest string
+	for name := range done {
+		newest = max(newest, name)
+	}
+	for _, m := range all {
+		sum, have := done[m.name]
+		delete(done, m.name)
+		switch {
+		case have && sum != m.sum:
+			return ran, fmt.Errorf("migration %s changed after it was applied", m.name)
+		case have:
+			continue
+		case m.name < newest:
+			return ran, fmt.Errorf("migration %s sorts before %s, which was applied already", m.name, newest)
+		}
+		if err := run(ctx, t, m); err != nil {
+			return ran, err
+		}
+		ran++
+	}
+	return ran, newer(done)
+}
+
+// migrating is PostgreSQL's advisory lock of whoever changes the schema.
+const migrating = "7203115"
+
+// Alone runs fn while no other node changes the schema: for tables that are not
+// made by our migrations. fn uses connections of its own. On SQLite the holder of
+// the data folder is alone anyway.
+func (db *DB) Alone(ctx context.Context, fn func() error) error {
+	if db.Engine == SQLite {
+		return fn()
+	}
+	return db.InTx(ctx, func(tx *Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(`+migrating+`)`); err != nil {
 			return err
 		}
-		done, err := applied(ctx, tx)
-		if err != nil {
-			return err
-		}
-		var newest string
-		for name := range done {
-			newest = max(newest, name)
-		}
-		for _, m := range all {
-			sum, have := done[m.name]
-			delete(done, m.name)
-			switch {
-			case have && sum != m.sum:
-				return fmt.Errorf("migration %s changed after it was applied", m.name)
-			case have:
-				continue
-			case m.name < newest:
-				return fmt.Errorf("migration %s sorts before %s, which was applied already", m.name, newest)
-			}
-			if err := run(ctx, tx, m); err != nil {
-				return err
-			}
-			ran++
-		}
-		return newer(done)
+		return fn()
 	})
 }
 
@@ -173,13 +199,22 @@ func statements(text string, e Engine) (out []string) {
 
 // Tables lists the application's tables as the migrations create them, so that a
 // table comes after those it refers to. River's are not among them.
-func Tables() ([]string, error) {
+func Tables() ([]string, error) { return tables(func(string) bool { return true }) }
+
+// TablesOf is Tables of an earlier schema, to which the named migrations lead.
+func TablesOf(names []string) ([]string, error) {
+	return tables(func(name string) bool { return slices.Contains(names, name) })
+}
+
+func tables(in func(migration string) bool) (names []string, err error) {
 	all, err := migrations()
 	if err != nil {
 		return nil, err
 	}
-	var names []string
 	for _, m := range all {
+		if !in(m.name) {
+			continue
+		}
 		for _, found := range createTable.FindAllStringSubmatch(m.text, -1) {
 			names = append(names, found[1])
 		}
@@ -210,6 +245,14 @@ func (db *DB) Snapshot(ctx context.Context, file string) error {
 		return err
 	}
 	defer d.Close()
-	_, err = d.ExecContext(ctx, `VACUUM INTO ?`, file)
-	return classify(err)
+	// SQLite takes an empty file, and does not sync what it writes into it.
+	f, err := disk.Create(filepath.Dir(file), filepath.Base(file)+".*.part")
+	if err != nil {
+		return err
+	}
+	if _, err := d.ExecContext(ctx, `VACUUM INTO ?`, f.Name()); err != nil {
+		f.Drop()
+		return classify(err)
+	}
+	return f.Keep(file)
 }

@@ -161,7 +161,9 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("queue tables: %w", err)
 		}
-		if _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		// Nodes that start together wait for each other: River has no lock of its own.
+		err = d.Alone(ctx, func() error { _, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil); return err })
+		if err != nil {
 			return nil, fmt.Errorf("queue tables: %w", err)
 		}
 		p.pg, err = river.NewClient(drv, cfg)

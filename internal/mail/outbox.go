@@ -4,9 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
+
+	"codeberg.org/arengo/arengo/internal/disk"
 )
 
 // Outbox writes letters into a Maildir instead of sending them: for the
@@ -21,7 +22,7 @@ var _ Sender = (*Outbox)(nil)
 // NewOutbox opens or creates the Maildir; the signer may be nil.
 func NewOutbox(dir string, signer *Signer) (*Outbox, error) {
 	for _, d := range []string{"tmp", "new", "cur"} {
-		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+		if err := disk.Dir(filepath.Join(dir, d)); err != nil {
 			return nil, fmt.Errorf("open outbox: %w", err)
 		}
 	}
@@ -37,16 +38,22 @@ func (o *Outbox) Send(ctx context.Context, l Letter) Result {
 	if err := ctx.Err(); err != nil {
 		return Result{Outcome: Deferred, Ours: true, Err: err}
 	}
-	name := fmt.Sprintf("%d.%s.arengo", time.Now().UnixMicro(), rand.Text())
-	temp := filepath.Join(o.dir, "tmp", name)
-	if err := os.WriteFile(temp, data, 0o600); err != nil {
-		os.Remove(temp)
-		return Result{Outcome: Deferred, Ours: true, Err: fmt.Errorf("write letter: %w", err)}
-	}
-	if err := os.Rename(temp, filepath.Join(o.dir, "new", name)); err != nil {
+	if err := o.keep(data); err != nil {
 		return Result{Outcome: Deferred, Ours: true, Err: fmt.Errorf("write letter: %w", err)}
 	}
 	return Result{Outcome: Sent, Code: 250}
+}
+
+func (o *Outbox) keep(letter []byte) error {
+	f, err := disk.Create(filepath.Join(o.dir, "tmp"), "letter-*")
+	if err != nil {
+		return err
+	}
+	if _, err := f.Write(letter); err != nil {
+		f.Drop()
+		return err
+	}
+	return f.Keep(filepath.Join(o.dir, "new", fmt.Sprintf("%d.%s.arengo", time.Now().UnixMicro(), rand.Text())))
 }
 
 // Close has nothing to end.

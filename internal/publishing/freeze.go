@@ -90,19 +90,26 @@ func enterFreeze(ctx context.Context, tx *db.Tx, institutionID string, f Freeze)
 
 // FreezeRestored freezes every institution of a restored backup, and marks as
 // uncertain whatever the backup saw on its way: it may have gone out since.
-// Channels that can be read are asked before anything is sent again.
+// Channels that can be read are asked before anything is sent again. A freeze that
+// the backup holds already stops everything from now on: nobody has chosen what
+// may pass after a restore.
 func FreezeRestored(ctx context.Context, tx *db.Tx, reason string, now time.Time) error {
 	ids, err := db.All(ctx, tx, db.Col[string], `SELECT id FROM institution`)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids {
-		if err := enterFreeze(ctx, tx, id, Freeze{Reason: reason, Since: now}); err != nil && !fault.Is(err, fault.Conflict) {
+		err := enterFreeze(ctx, tx, id, Freeze{Reason: reason, Since: now})
+		if fault.Is(err, fault.Conflict) {
+			_, err = tx.Exec(ctx, `UPDATE freeze_period SET reason = reason || ' – ' || $2, allowed = '[]' WHERE institution_id = $1 AND lifted_at = 0`, id, reason)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	_, err = tx.Exec(ctx, `
-		UPDATE delivery SET state = 'attempting', lease = '', lease_until = 0, next_at = $1, attempted_at = $1 WHERE state = 'waiting'`, db.At(now))
+		UPDATE delivery SET state = 'attempting', lease = '', lease_until = 0, next_at = $1, attempted_at = $1, attempted_rev = rev, absent_at = 0
+		WHERE state = 'waiting'`, db.At(now))
 	return err
 }
 

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"codeberg.org/arengo/arengo/internal/disk"
 )
 
 const keySize = 32 // bytes: AES-256
@@ -63,7 +65,10 @@ func Rotate(path string) error {
 	if err != nil {
 		return fmt.Errorf("rotate master key: %w", err)
 	}
-	return os.Rename(temp, path)
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("rotate master key: %w", err)
+	}
+	return disk.SyncDir(filepath.Dir(path))
 }
 
 // create makes the file unless it exists. Processes that start together agree:
@@ -72,7 +77,7 @@ func create(path string) error {
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := disk.Dir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	temp, err := writeTemp(path, []key{freshKey()})
@@ -83,7 +88,7 @@ func create(path string) error {
 	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return nil
+	return disk.SyncDir(filepath.Dir(path))
 }
 
 // writeTemp writes the keys to a new file beside path, safe on disk.

@@ -143,7 +143,7 @@ func (c *Comments) Changed(ctx context.Context, tx *db.Tx, institutionID, conver
 // Restored makes a restored backup safe: a letter that the backup saw waiting may
 // have left since, so it is not sent by itself, and what nobody had confirmed is
 // forgotten, for its link may have been used.
-func Restored(ctx context.Context, tx *db.Tx) error {
+func Restored(ctx context.Context, tx *db.Tx, _ time.Time) error {
 	if _, err := tx.Exec(ctx, `UPDATE site_answer SET notice = 'unconfirmed' WHERE notice IN ('waiting', 'attempting')`); err != nil {
 		return err
 	}

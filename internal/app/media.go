@@ -1,0 +1,26 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"codeberg.org/arengo/arengo/internal/db"
+)
+
+// mediaNames are the columns that name a content of the media store, by table; an
+// empty one names none. A backup holds what they name, the sweep leaves it.
+func mediaNames() map[string]string {
+	return map[string]string{"media": "hash", "rendition": "hash", "profile": "avatar_hash"}
+}
+
+// namedMedia lists every content that a row names, each once.
+func namedMedia(ctx context.Context, tx *db.Tx) ([]string, error) {
+	var parts []string
+	columns := mediaNames()
+	for _, table := range slices.Sorted(maps.Keys(columns)) {
+		parts = append(parts, "SELECT "+columns[table]+" FROM "+table+" WHERE "+columns[table]+" <> ''")
+	}
+	return db.All(ctx, tx, db.Col[string], strings.Join(parts, " UNION "))
+}
