@@ -429,7 +429,7 @@ func TestRestoredBackupWritesNobodyASecondTime(t *testing.T) {
 		if _, err := tx.Exec(t.Context(), `UPDATE site_answer SET notice = 'waiting'`); err != nil {
 			return err
 		}
-		return Restored(t.Context(), tx)
+		return Restored(t.Context(), tx, time.Now())
 	}))
 	n := w.post.count()
 	w.must(w.comments.workAnnounce(t.Context(), announce{w.i.ID, "d1"}))
