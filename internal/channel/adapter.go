@@ -108,6 +108,11 @@ type Account struct {
 	Handle string // how citizens see it: "@comune@example.org", "t.me/comune"
 	URL    string // where citizens find it
 
+	// Names are what the platform calls the account, unlike any other on it and never
+	// changed: two channels with one of them in common would say or hear everything
+	// twice. They are set by Connect and Redeem; Test tells them again.
+	Names []string
+
 	Secret  json.RawMessage // the adapter's own; encrypted at rest
 	Limits  json.RawMessage // what Test read from the instance; the adapter's own
 	Options Options
@@ -138,6 +143,7 @@ type Health struct {
 	Limits  json.RawMessage // to be kept in Account.Limits
 	Handle  string
 	URL     string
+	Names   []string // see Account.Names
 	Expires time.Time
 }
 

@@ -145,6 +145,9 @@ func Save(ctx context.Context, tx *db.Tx, box *secret.Box, c Channel, a Account,
 	if err != nil {
 		return c, err
 	}
+	if err := c.register(ctx, tx, a.Names); err != nil {
+		return c, err
+	}
 	return c, tx.Notify(ctx, "channel", c.InstitutionID)
 }
 
@@ -178,6 +181,9 @@ func Disconnect(ctx context.Context, tx *db.Tx, institutionID, id string) error 
 	}
 	if n == 0 {
 		return fault.Missing("channel.missing")
+	}
+	if err := forgetNames(ctx, tx, institutionID, id); err != nil {
+		return err
 	}
 	return tx.Notify(ctx, "channel", institutionID)
 }
@@ -224,7 +230,10 @@ func Healthy(ctx context.Context, tx *db.Tx, c Channel, h Health, now time.Time)
 			tested_at = $3, limits = $4, handle = $5, url = $6, version = version + 1
 		WHERE institution_id = $1 AND id = $2 AND state IN ('connected', 'failing')`,
 		c.InstitutionID, c.ID, db.At(now), string(h.Limits), h.Handle, h.URL)
-	return err
+	if err != nil || len(h.Names) == 0 {
+		return err
+	}
+	return c.know(ctx, tx, h.Names)
 }
 
 // Due lists the channels of all institutions to be tested (a day after the last

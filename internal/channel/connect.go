@@ -24,7 +24,8 @@ type Wish struct {
 }
 
 // Connect checks what a person typed against the platform and stores the account.
-// Faults: Forbidden, Invalid with the wrong entry, Unavailable when the platform
+// Faults: Forbidden, Invalid with the wrong entry or when another channel of the
+// institution has the account, Unavailable when the platform
 // does not answer.
 func (s *Switchboard) Connect(ctx context.Context, w Wish, typed map[string]string) (Channel, error) {
 	adapter, err := s.wished(ctx, w)
@@ -92,6 +93,9 @@ func connectFault(err error) error {
 // keep stores a connected account, with the limits that its platform states.
 func (s *Switchboard) keep(ctx context.Context, w Wish, adapter Adapter, a Account) (c Channel, err error) {
 	now := s.clock()
+	if len(adapter.ConnectFields()) == 0 && len(a.Names) == 0 {
+		a.Names = []string{"profile " + w.ProfileID} // nothing is typed: each profile has one account
+	}
 	if len(a.Limits) == 0 {
 		asking, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()

@@ -63,6 +63,9 @@ func (s *Switchboard) Open(c Channel) (Adapter, Account, error) {
 	}
 	caps := adapter.Capabilities(a)
 	a.Keep = func(ctx context.Context, secret json.RawMessage) error {
+		// The platform has ended the old one: whatever becomes of the call that changed
+		// it, the new one must be kept.
+		ctx = context.WithoutCancel(ctx)
 		return s.db.InTx(ctx, func(tx *db.Tx) error {
 			return keepSecret(ctx, tx, s.box, c.InstitutionID, c.ID, secret, c.ExpiresAt, s.clock())
 		})
@@ -186,6 +189,7 @@ func (s *Switchboard) refresh(ctx context.Context, adapter Adapter, c Channel, a
 	if err != nil {
 		return a, err
 	}
+	ctx = context.WithoutCancel(ctx) // the old token has ended: the new one must be kept
 	now := s.clock()
 	if !fresh.Expires.IsZero() && fresh.Expires.Before(now) {
 		return a, &Error{Class: Transient, Code: CodeServer, Detail: "the new token has already ended"}

@@ -223,7 +223,28 @@ func (d *Desk) SendBack(ctx context.Context, institutionID, id, reason string) (
 
 // Schedule chooses the moment of a message. Approved content is scheduled at
 // once; a draft keeps the moment for its approval, so that the calendar shows it.
-func (d *Desk) Schedule(ctx context.Context, institutionID, id, due, notAfter string) (m Message, err error) {
+func (d *Desk) Schedule(ctx context.Context, institutionID, id, due, notAfter string) (Message, error) {
+	return d.plan(ctx, institutionID, id, notAfter, func(*db.Tx, Message, *time.Location, time.Time) (string, error) { return due, nil })
+}
+
+// ScheduleNext is Schedule at the next free moment of the profile's week. Two who
+// ask at the same time get two moments. Fault: Invalid when none is free.
+func (d *Desk) ScheduleNext(ctx context.Context, institutionID, id, notAfter string) (Message, error) {
+	return d.plan(ctx, institutionID, id, notAfter, func(tx *db.Tx, m Message, loc *time.Location, now time.Time) (string, error) {
+		// The profile's row lets one through after the other.
+		if _, err := tx.Exec(ctx, `UPDATE profile SET position = position WHERE institution_id = $1 AND id = $2`, institutionID, m.Content.ProfileID); err != nil {
+			return "", err
+		}
+		slot, free, err := FreeSlot(ctx, tx, institutionID, m.Content.ProfileID, loc, now)
+		if err == nil && !free {
+			err = fault.InvalidField("due", "message.slot.none")
+		}
+		return slot.Text, err
+	})
+}
+
+// plan gives a message the moment that choose says, as a wall time.
+func (d *Desk) plan(ctx context.Context, institutionID, id, notAfter string, choose func(tx *db.Tx, m Message, loc *time.Location, now time.Time) (string, error)) (m Message, err error) {
 	if _, err := people.Can(ctx, people.Publish, institutionID); err != nil {
 		return m, err
 	}
@@ -234,6 +255,10 @@ func (d *Desk) Schedule(ctx context.Context, institutionID, id, due, notAfter st
 		}
 		if m.Live() || m.State == Withdrawn {
 			return nil, fault.Clash("message.state.live")
+		}
+		due, err := choose(tx, m, inst.Location(), now)
+		if err != nil {
+			return nil, err
 		}
 		if m.Plan, err = ParsePlan(due, notAfter, inst.Location(), now); err != nil {
 			return nil, err

@@ -197,7 +197,7 @@ func (a *Adapter) connected(home document, handle, password string, s session) (
 		return channel.Account{}, &channel.Error{Class: channel.Refused, Code: CodeStore, Err: err}
 	}
 	return channel.Account{
-		Server: home.PDS, Handle: "@" + handle, URL: a.profileURL(handle),
+		Server: home.PDS, Handle: "@" + handle, URL: a.profileURL(handle), Names: []string{home.DID},
 		Secret: raw, Expires: tokenEnd(s.RefreshJWT),
 	}, nil
 }
@@ -220,6 +220,7 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 		}
 		return channel.Health{}, cerr
 	}
+	h := channel.Health{Names: []string{s.DID}, Expires: tokenEnd(w.secret.Refresh)}
 	switch {
 	case s.Active != nil && !*s.Active:
 		return channel.Health{}, &channel.Error{Class: channel.Revoked, Code: CodeSuspended, Detail: s.Status}
@@ -227,9 +228,11 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 		return channel.Health{}, &channel.Error{Class: channel.Transient, Code: channel.CodeNotAPI, Detail: "the session is of another account"}
 	case !validHandle(s.Handle) || s.Handle == "handle.invalid":
 		// The account works, but its handle does not lead to it for the moment.
-		return channel.Health{Handle: account.Handle, URL: account.URL, Expires: tokenEnd(w.secret.Refresh)}, nil
+		h.Handle, h.URL = account.Handle, account.URL
+		return h, nil
 	}
-	return channel.Health{Handle: "@" + s.Handle, URL: a.profileURL(s.Handle), Expires: tokenEnd(w.secret.Refresh)}, nil
+	h.Handle, h.URL = "@"+s.Handle, a.profileURL(s.Handle)
+	return h, nil
 }
 
 // Refresh gets new tokens before the old ones end. Its caller stores them.

@@ -100,6 +100,12 @@ type credentials struct {
 	Folder   string `json:"folder"`
 }
 
+// names is the folder that is read: host names do not tell capital letters, nor does
+// any provider in the name of a person.
+func (c credentials) names() []string {
+	return []string{strings.ToLower(c.User+"@"+c.Host) + "/" + c.Folder}
+}
+
 func secretOf(a channel.Account) (c credentials, _ *channel.Error) {
 	if err := json.Unmarshal(a.Secret, &c); err != nil || c.Host == "" || c.Address == "" {
 		return c, &channel.Error{Class: channel.Revoked, Code: channel.CodeSignIn, Detail: "the stored secret is unreadable"}
@@ -158,7 +164,7 @@ func (a *Adapter) Connect(ctx context.Context, typed map[string]string) (channel
 	if err != nil {
 		return channel.Account{}, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
 	}
-	return channel.Account{Server: "imaps://" + net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Handle: c.Address, URL: "mailto:" + c.Address, Secret: secret}, nil
+	return channel.Account{Server: "imaps://" + net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), Handle: c.Address, URL: "mailto:" + c.Address, Names: c.names(), Secret: secret}, nil
 }
 
 // blame names the entry that explains a failure while connecting.
@@ -192,7 +198,7 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 	if e != nil {
 		return channel.Health{}, e
 	}
-	return channel.Health{Handle: c.Address, URL: "mailto:" + c.Address}, nil
+	return channel.Health{Handle: c.Address, URL: "mailto:" + c.Address, Names: c.names()}, nil
 }
 
 // tls is how a connection is protected: always, and with the server's own name.

@@ -235,7 +235,7 @@ func (c api) examine(ctx context.Context) (channel.Health, person, *channel.Erro
 	if who.URL == "" {
 		who.URL = c.server + "/@" + who.Username
 	}
-	return channel.Health{Limits: kept, Handle: "@" + who.Username + "@" + domain, URL: who.URL}, who, nil
+	return channel.Health{Limits: kept, Handle: "@" + who.Username + "@" + domain, URL: who.URL, Names: []string{who.URL}}, who, nil
 }
 
 // mayWrite reads the scopes that the token's application asked for. Servers that

@@ -67,7 +67,7 @@ func (a *Adapter) connect(ctx context.Context, server, token string) (channel.Ac
 	if jsonErr != nil {
 		return channel.Account{}, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: jsonErr}
 	}
-	return channel.Account{Server: server, Handle: h.Handle, URL: h.URL, Limits: h.Limits, Secret: secret}, nil
+	return channel.Account{Server: server, Handle: h.Handle, URL: h.URL, Names: h.Names, Limits: h.Limits, Secret: secret}, nil
 }
 
 // application is what Arengo is on a server, and what it must remember until the

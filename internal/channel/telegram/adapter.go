@@ -130,7 +130,16 @@ func (a *Adapter) Connect(ctx context.Context, typed map[string]string) (channel
 	if jsonErr != nil {
 		return channel.Account{}, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: jsonErr}
 	}
-	return channel.Account{Server: server, Handle: found.handle(), URL: found.address(), Secret: secret, Limits: found.limits()}, nil
+	b.Chat = found.ID
+	return channel.Account{Server: server, Handle: found.handle(), URL: found.address(), Names: b.names(), Secret: secret, Limits: found.limits()}, nil
+}
+
+// names are the chat and the bot: what is said in a chat with two bots would go out
+// and be heard twice, and of two channels with one bot each would take from the other
+// what the bot is told, which Telegram tells once.
+func (b bot) names() []string {
+	number, _, _ := strings.Cut(b.Token, ":")
+	return []string{"bot " + number, "chat " + strconv.FormatInt(b.Chat, 10)}
 }
 
 // blame names the entry that explains a failure while connecting.
@@ -180,7 +189,7 @@ func (a *Adapter) Test(ctx context.Context, account channel.Account) (channel.He
 	if err != nil {
 		return channel.Health{}, err
 	}
-	return channel.Health{Handle: found.handle(), URL: found.address(), Limits: found.limits()}, nil
+	return channel.Health{Handle: found.handle(), URL: found.address(), Names: b.names(), Limits: found.limits()}, nil
 }
 
 func (c chat) limits() json.RawMessage {

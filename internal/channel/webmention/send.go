@@ -145,6 +145,10 @@ func (s *Service) workSend(ctx context.Context, j send) error {
 		return err
 	}
 	err = s.tell(ctx, source, j.Target)
+	if err != nil && ctx.Err() != nil {
+		return err // our own doing: not a try
+	}
+	ctx = context.WithoutCancel(ctx) // what is known is written also while we stop
 	var again *retry
 	var refused *refusal
 	switch {

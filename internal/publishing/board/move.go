@@ -87,7 +87,7 @@ func (b *Board) move(w http.ResponseWriter, r *http.Request, v visit) error {
 }
 
 func (b *Board) moved(r *http.Request, v visit, form *web.Form) (publishing.Message, error) {
-	m, free, err := b.messageAt(r.Context(), v, r.PathValue("id"))
+	m, _, err := b.messageAt(r.Context(), v, r.PathValue("id"))
 	if err != nil {
 		return m, err
 	}
@@ -96,9 +96,7 @@ func (b *Board) moved(r *http.Request, v visit, form *web.Form) (publishing.Mess
 		notAfter = form.String("not_after")
 	}
 	if form.Bool("slot") {
-		if due = free.Text; due == "" {
-			return m, fault.InvalidField("due", "message.slot.none")
-		}
+		return b.Desk.ScheduleNext(r.Context(), v.inst.ID, m.ID, notAfter)
 	}
 	return b.Desk.Schedule(r.Context(), v.inst.ID, m.ID, due, notAfter)
 }

@@ -65,36 +65,19 @@ func (p *Pages) sendBack(w http.ResponseWriter, r *http.Request, v visit) error 
 // schedule chooses a moment, as typed or the next free one of the profile's week.
 func (p *Pages) schedule(w http.ResponseWriter, r *http.Request, v visit) error {
 	return p.act(w, r, v, "schedule", func(form *web.Form) (publishing.Message, string, error) {
-		due, id := form.String("due"), r.PathValue("id")
+		id, notAfter := r.PathValue("id"), form.String("not_after")
+		m, err := publishing.Message{}, error(nil)
 		if form.Bool("slot") {
-			w, err := p.nextSlot(r, v, id)
-			if err != nil {
-				return publishing.Message{}, "", err
-			}
-			due = w.Text
+			m, err = p.desk.ScheduleNext(r.Context(), v.institution.ID, id, notAfter)
+		} else {
+			m, err = p.desk.Schedule(r.Context(), v.institution.ID, id, form.String("due"), notAfter)
 		}
-		m, err := p.desk.Schedule(r.Context(), v.institution.ID, id, due, form.String("not_after"))
 		done := "message.done.planned"
 		if m.State == publishing.Scheduled {
 			done = "message.done.scheduled"
 		}
 		return m, done, err
 	})
-}
-
-func (p *Pages) nextSlot(r *http.Request, v visit, id string) (slot publishing.Wall, err error) {
-	err = p.db.Read(r.Context(), func(tx *db.Tx) error {
-		m, err := publishing.ByID(r.Context(), tx, v.institution.ID, id)
-		if err != nil {
-			return err
-		}
-		found := false
-		if slot, found, err = publishing.FreeSlot(r.Context(), tx, v.institution.ID, m.Content.ProfileID, v.loc, v.now); err == nil && !found {
-			return fault.InvalidField("due", "message.slot.none")
-		}
-		return err
-	})
-	return slot, err
 }
 
 func (p *Pages) unschedule(w http.ResponseWriter, r *http.Request, v visit) error {

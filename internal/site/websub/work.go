@@ -290,6 +290,10 @@ func (h *Hub) post(ctx context.Context, i institution.Institution, s subscriptio
 
 // settle records what became of a delivery. Its error lets the job be tried again.
 func (h *Hub) settle(ctx context.Context, institutionID string, s subscription, digest string, status int, wait time.Duration, failure error) error {
+	if failure != nil && ctx.Err() != nil {
+		return failure // our own doing: not the subscriber's failure
+	}
+	ctx = context.WithoutCancel(ctx) // what is known is written also while we stop
 	gone := status == http.StatusGone || failure != nil && hopeless(failure)
 	err := h.DB.InTx(ctx, func(tx *db.Tx) error {
 		if failure == nil && status/100 == 2 {
@@ -358,6 +362,10 @@ func (h *Hub) workPing(ctx context.Context, j ping) error {
 		form.Add("hub.topic", h.Address(i)+f)
 	}
 	status, failure := h.tell(limited(ctx), j.Hub, form)
+	if failure != nil && ctx.Err() != nil {
+		return failure // our own doing
+	}
+	ctx = context.WithoutCancel(ctx)
 	said := ""
 	switch {
 	case failure != nil:
