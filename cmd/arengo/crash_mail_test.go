@@ -90,7 +90,7 @@ func (c *crash) letters() (all []got) {
 	return all
 }
 
-// recipient is one letter in the ledger.
+// recipient is one letter in the ledger; id is the left part of its Message-ID.
 type recipient struct{ id, state string }
 
 // recipients reads the ledger of letters, beside the servers that write it.
@@ -98,7 +98,7 @@ func (c *crash) recipients() (rows []recipient) {
 	c.t.Helper()
 	c.query(func(tx *db.Tx) (err error) {
 		rows, err = db.All(c.t.Context(), tx, func(s db.Scanner) (r recipient, err error) { err = s.Scan(&r.id, &r.state); return r, err },
-			`SELECT message_id, state FROM recipient`)
+			`SELECT subscriber_id || '.' || issue_id, state FROM recipient`)
 		return err
 	})
 	return rows
@@ -138,7 +138,8 @@ func (c *crash) judgeMail() {
 	c.stop()
 	arrived := map[string]int{}
 	for _, l := range c.letters() {
-		arrived[strings.Trim(l.id, "<>")]++
+		id, _, _ := strings.Cut(strings.Trim(l.id, "<>"), "@")
+		arrived[id]++
 	}
 	rows := c.recipients()
 	if want := crashMessages * 2; len(rows) != want {

@@ -216,7 +216,9 @@ func tables(in func(migration string) bool) (names []string, err error) {
 			continue
 		}
 		for _, found := range createTable.FindAllStringSubmatch(m.text, -1) {
-			names = append(names, found[1])
+			if !slices.Contains(names, found[1]) { // a table that was built anew
+				names = append(names, found[1])
+			}
 		}
 	}
 	return names, nil

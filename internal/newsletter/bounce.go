@@ -27,14 +27,16 @@ func ReceiveBounce(ctx context.Context, d *db.DB, letter io.Reader, now time.Tim
 	err = d.InTx(ctx, func(tx *db.Tx) error {
 		n = 0
 		for _, b := range all {
-			if b.Action != "failed" || b.MessageID == "" {
+			subscriberID, issueID, ours := readMessageID(b.MessageID)
+			if b.Action != "failed" || !ours {
 				continue
 			}
-			var institutionID, issueID, subscriberID string
+			var institutionID string
 			err := tx.QueryRow(ctx, `
-				UPDATE recipient SET state = 'refused', code = $2, changed_at = $3
-				WHERE message_id = $1 AND state IN ('sent', 'unconfirmed', 'attempting')
-				RETURNING institution_id, issue_id, subscriber_id`, b.MessageID, b.Status, db.At(now)).Scan(&institutionID, &issueID, &subscriberID)
+				UPDATE recipient SET state = 'refused', code = $3, changed_at = $4
+				WHERE institution_id = (SELECT institution_id FROM issue WHERE id = $1) AND issue_id = $1 AND subscriber_id = $2
+					AND state IN ('sent', 'unconfirmed', 'attempting')
+				RETURNING institution_id`, issueID, subscriberID, b.Status, db.At(now)).Scan(&institutionID)
 			if errors.Is(err, db.ErrNone) {
 				continue
 			}

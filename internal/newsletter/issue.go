@@ -175,14 +175,14 @@ func (l *List) open(ctx context.Context, tx *db.Tx, i institution.Institution, o
 	if state == Empty {
 		return id, nil
 	}
-	if err := enter(ctx, tx, i.ID, id, mailHost(l.address(i)), o, now); err != nil {
+	if err := enter(ctx, tx, i.ID, id, o, now); err != nil {
 		return "", err
 	}
 	return id, l.jobs.Enqueue(ctx, tx, send{i.ID, id}, jobs.When{Queue: jobs.LaneOf(o.urgent, jobs.Bulk)})
 }
 
 // enter writes one row for each subscriber who asked for any of the items.
-func enter(ctx context.Context, tx *db.Tx, institutionID, issueID, host string, o opening, now time.Time) error {
+func enter(ctx context.Context, tx *db.Tx, institutionID, issueID string, o opening, now time.Time) error {
 	var profiles, tags []any
 	for _, it := range o.items {
 		if !slices.Contains(profiles, any(it.ProfileID)) {
@@ -198,7 +198,7 @@ func enter(ctx context.Context, tx *db.Tx, institutionID, issueID, host string, 
 	if o.kind != OfMessage {
 		cadence = Cadence(o.kind)
 	}
-	args := []any{institutionID, issueID, cadence, "." + issueID + "@" + host, db.At(now)}
+	args := []any{institutionID, issueID, cadence, db.At(now)}
 	chosen := fmt.Sprintf("c.kind = 'profile' AND c.value IN (%s)", placeholders(len(args)+1, len(profiles)))
 	args = append(args, profiles...)
 	if len(tags) > 0 {
@@ -206,8 +206,8 @@ func enter(ctx context.Context, tx *db.Tx, institutionID, issueID, host string, 
 		args = append(args, tags...)
 	}
 	_, err := tx.Exec(ctx, `
-		INSERT INTO recipient (institution_id, issue_id, subscriber_id, state, message_id, changed_at)
-		SELECT s.institution_id, CAST($2 AS TEXT), s.id, 'waiting', s.id || CAST($4 AS TEXT), CAST($5 AS BIGINT) FROM subscriber s
+		INSERT INTO recipient (institution_id, issue_id, subscriber_id, state, changed_at)
+		SELECT s.institution_id, CAST($2 AS TEXT), s.id, 'waiting', CAST($4 AS BIGINT) FROM subscriber s
 		WHERE s.institution_id = $1 AND s.state = 'active' AND s.cadence = $3 AND (
 			NOT EXISTS (SELECT 1 FROM subscriber_scope c WHERE c.institution_id = s.institution_id AND c.subscriber_id = s.id)
 			OR EXISTS (SELECT 1 FROM subscriber_scope c WHERE c.institution_id = s.institution_id AND c.subscriber_id = s.id AND (`+chosen+`)))`, args...)

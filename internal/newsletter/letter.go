@@ -77,6 +77,13 @@ func messageID(subscriberID, issueID, host string) string {
 	return subscriberID + "." + issueID + "@" + host
 }
 
+// readMessageID takes a Message-ID apart; ok is false when it is none of a letter.
+func readMessageID(id string) (subscriberID, issueID string, ok bool) {
+	left, _, _ := strings.Cut(id, "@")
+	subscriberID, issueID, ok = strings.Cut(left, ".")
+	return subscriberID, issueID, ok
+}
+
 // form is what a subscriber's letter has in common with those of others.
 func (w *writer) form(u Subscriber, now time.Time) (*mail.Form, error) {
 	items := itemsFor(w.issue, u)

@@ -402,11 +402,6 @@ func TestReturnedLetterIsCounted(t *testing.T) {
 		w.subscriber("a@example.org", Immediate)
 		w.hand("comune", "k1", "Avviso")
 		w.work()
-		report := func(id string) string {
-			return strings.ReplaceAll("From: MAILER-DAEMON@example.org\nTo: bounces@cesate.example\nSubject: Undelivered\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"+
-				"--b\nContent-Type: text/plain\n\nSorry.\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 5.1.1\n\n"+
-				"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <"+id+">\nSubject: Avviso\n\n--b--\n", "\n", "\r\n")
-		}
 		for text, want := range map[string]int{report("forged@cesate.example"): 0, "Subject: Sono in ferie\r\n\r\nTorno lunedì.\r\n": 0} {
 			if n, err := ReceiveBounce(t.Context(), d, strings.NewReader(text), w.clock.now()); err != nil || n != want {
 				t.Errorf("%d counted, %v", n, err)
@@ -422,4 +417,11 @@ func TestReturnedLetterIsCounted(t *testing.T) {
 			t.Errorf("%s, %s", u.State, w.outcomes())
 		}
 	})
+}
+
+// report is a letter that says that a letter of ours did not arrive.
+func report(id string) string {
+	return strings.ReplaceAll("From: MAILER-DAEMON@example.org\nTo: bounces@cesate.example\nSubject: Undelivered\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"+
+		"--b\nContent-Type: text/plain\n\nSorry.\n\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.org\n\nFinal-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 5.1.1\n\n"+
+		"--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <"+id+">\nSubject: Avviso\n\n--b--\n", "\n", "\r\n")
 }
