@@ -254,7 +254,7 @@ func sender(c config.Config) (mail.Sender, error) {
 		return mail.NewOutbox(filepath.Join(c.Data, "outbox"), signer)
 	}
 	return mail.NewSMTP(mail.SMTPOptions{Host: c.SMTP.Host, Port: c.SMTP.Port, Security: mail.Security(c.SMTP.TLS), User: c.SMTP.User,
-		Password: c.SMTP.Password, Hello: c.SMTP.Hello, Signer: signer})
+		Password: c.SMTP.Password, Hello: c.SMTP.Hello, Connections: c.SMTP.Connections, PerMinute: c.SMTP.PerMinute, Signer: signer})
 }
 
 func loadSigner(c config.SMTP) (*mail.Signer, error) {

@@ -49,6 +49,9 @@ type SMTP struct {
 	TLS      string // starttls, tls or none
 	Hello    string // our name, for the server; "" means the machine's
 
+	Connections int // at the same time
+	PerMinute   int // letters of newsletters; 0 means no limit until the server asks to slow down
+
 	DKIMDomain   string
 	DKIMSelector string
 	DKIMKey      string // path of the private key, in PEM; "" means no signature

@@ -59,6 +59,8 @@ func table() []setting {
 		text("smtp.from", "", func(c *Config) *string { return &c.SMTP.From }),
 		text("smtp.tls", "starttls", func(c *Config) *string { return &c.SMTP.TLS }),
 		text("smtp.hello", "", func(c *Config) *string { return &c.SMTP.Hello }),
+		whole("smtp.connections", "4", 1, 50, func(c *Config) *int { return &c.SMTP.Connections }),
+		whole("smtp.per_minute", "0", 0, 1_000_000, func(c *Config) *int { return &c.SMTP.PerMinute }),
 		text("smtp.dkim_domain", "", func(c *Config) *string { return &c.SMTP.DKIMDomain }),
 		text("smtp.dkim_selector", "", func(c *Config) *string { return &c.SMTP.DKIMSelector }),
 		text("smtp.dkim_key", "", func(c *Config) *string { return &c.SMTP.DKIMKey }),

@@ -43,7 +43,7 @@ type Options struct {
 	// Bounces is where letters go back to when they cannot be delivered; empty: From.
 	Bounces string
 	// Lease is how long the sending of a worker that died is left alone; 0: two
-	// minutes. It is longer than one letter may take.
+	// minutes. A worker that lives renews it, however long a letter takes.
 	Lease time.Duration
 	// Address returns the base URL of an institution's site, without a final slash.
 	Address func(institution.Institution) string
