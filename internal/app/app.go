@@ -81,6 +81,9 @@ type App struct {
 	Clock      func() time.Time
 
 	poll     time.Duration
+	began    time.Time // by the clock that never jumps
+	clock    clockWatch
+	probe    probe
 	base     *url.URL
 	bundle   *i18n.Bundle
 	fetch    *fetch.Client
@@ -109,7 +112,7 @@ func OpenWith(ctx context.Context, c config.Config, log *slog.Logger, o Options)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	a := &App{Config: c, Log: log, Clock: o.Clock, poll: o.Poll, release: func() {}}
+	a := &App{Config: c, Log: log, Clock: o.Clock, poll: o.Poll, began: time.Now(), release: func() {}}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
@@ -276,6 +279,10 @@ func (a *App) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := a.setBackWhileAway(ctx); err != nil {
+		return err
+	}
+	go a.watchClock(ctx)
 	go a.DB.RelayNotices(ctx)
 	return a.Jobs.Start(ctx)
 }

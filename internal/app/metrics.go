@@ -16,6 +16,7 @@ import (
 // ledger is what Prometheus reads of the ledger at each scrape: the same on
 // every node, since it comes from the database.
 type ledger struct {
+	app        *App
 	db         *db.DB
 	clock      func() time.Time
 	deliveries *prometheus.Desc
@@ -26,12 +27,30 @@ type ledger struct {
 	success    *prometheus.Desc
 	lag        *prometheus.Desc
 	waiting    *prometheus.Desc
+	workers    *prometheus.Desc
+	busy       *prometheus.Desc
+	stuck      *prometheus.Desc
+	queued     *prometheus.Desc
+	oldest     *prometheus.Desc
+	silent     *prometheus.Desc
+	aside      *prometheus.Desc
+	jumps      *prometheus.Desc
+	jumped     *prometheus.Desc
 }
 
-func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
+func newMetrics(a *App) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &ledger{
-		db: d, clock: clock,
+		app: a, db: a.DB, clock: a.Clock,
+		workers:    prometheus.NewDesc("arengo_workers", "Workers of this node, by lane.", []string{"lane"}, nil),
+		busy:       prometheus.NewDesc("arengo_workers_busy", "Workers of this node that have something in hand.", []string{"lane"}, nil),
+		stuck:      prometheus.NewDesc("arengo_workers_stuck", "Workers of this node that have had the same thing in hand for too long.", []string{"lane"}, nil),
+		queued:     prometheus.NewDesc("arengo_jobs_waiting", "Jobs whose moment has come and that no worker has, on all nodes.", []string{"lane"}, nil),
+		oldest:     prometheus.NewDesc("arengo_jobs_oldest_seconds", "How long the oldest of them waits.", []string{"lane"}, nil),
+		silent:     prometheus.NewDesc("arengo_host_silent_seconds", "For how long a platform has said nothing to this node.", []string{"host"}, nil),
+		aside:      prometheus.NewDesc("arengo_host_deliveries_waiting", "Deliveries that this node keeps aside for a platform that says nothing.", []string{"host"}, nil),
+		jumps:      prometheus.NewDesc("arengo_clock_jumps_total", "How often the clock of this machine jumped since the start.", nil, nil),
+		jumped:     prometheus.NewDesc("arengo_clock_jump_seconds", "By how much it last jumped; negative when it was set back.", nil, nil),
 		deliveries: prometheus.NewDesc("arengo_deliveries", "Deliveries by state.", []string{"state"}, nil),
 		late:       prometheus.NewDesc("arengo_deliveries_late", "Deliveries that should have been out ten minutes ago, and those given up because their time was past.", nil, nil),
 		tick:       prometheus.NewDesc("arengo_scheduler_tick_seconds", "When scheduled work was last done, Unix time.", nil, nil),
@@ -46,7 +65,8 @@ func newMetrics(d *db.DB, clock func() time.Time) *prometheus.Registry {
 
 // Describe tells Prometheus what there is.
 func (l *ledger) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen, l.success, l.lag, l.waiting} {
+	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen, l.success, l.lag, l.waiting,
+		l.workers, l.busy, l.stuck, l.queued, l.oldest, l.silent, l.aside, l.jumps, l.jumped} {
 		c <- d
 	}
 }
@@ -58,6 +78,7 @@ func (l *ledger) Collect(c chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		c <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
+	l.ofNode(gauge)
 	if at, err := jobs.Ticked(ctx, l.db); err == nil && !at.IsZero() {
 		gauge(l.tick, float64(at.UnixMilli())/1000)
 	}
@@ -79,6 +100,14 @@ func (l *ledger) Collect(c chan<- prometheus.Metric) {
 				return nil
 			}
 			return all
+		}
+		waiting, err := jobs.Queue(ctx, tx, time.Now())
+		if err != nil {
+			return err
+		}
+		for _, w := range waiting {
+			gauge(l.queued, float64(w.Jobs), w.Lane)
+			gauge(l.oldest, w.Oldest.Seconds(), w.Lane)
 		}
 		for _, r := range read(1, `SELECT state, count(*) FROM delivery GROUP BY state`) {
 			gauge(l.deliveries, float64(r.n), r.labels...)
@@ -107,4 +136,20 @@ func (l *ledger) Collect(c chan<- prometheus.Metric) {
 		}
 		return nil
 	})
+}
+
+// ofNode are the figures of this node, which no other can tell.
+func (l *ledger) ofNode(gauge func(*prometheus.Desc, float64, ...string)) {
+	for _, lane := range l.app.Jobs.Lanes() {
+		gauge(l.workers, float64(lane.Workers), lane.Name)
+		gauge(l.busy, float64(lane.Busy), lane.Name)
+		gauge(l.stuck, float64(lane.Stuck), lane.Name)
+	}
+	for _, h := range l.app.Desk.Hangs() {
+		gauge(l.silent, time.Since(h.Since).Seconds(), h.Host)
+		gauge(l.aside, float64(h.Aside), h.Host)
+	}
+	n, by := l.app.clock.total()
+	gauge(l.jumps, float64(n))
+	gauge(l.jumped, by.Seconds())
 }

@@ -69,8 +69,7 @@ func (a *App) health(w http.ResponseWriter, r *http.Request) error {
 	return text(w, http.StatusOK, "ok")
 }
 
-// ready says that this node can do its work: the database answers, and scheduled
-// work was done lately by some node.
+// ready says whether this node can do its work, and if not, why.
 func (a *App) ready(w http.ResponseWriter, r *http.Request) error {
 	why := a.notReady(r.Context())
 	if why == "" {
@@ -88,26 +87,10 @@ func text(w http.ResponseWriter, status int, s string) error {
 	return err
 }
 
-func (a *App) notReady(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	if err := a.DB.Ping(ctx); err != nil {
-		return "the database does not answer"
-	}
-	at, err := jobs.Ticked(ctx, a.DB)
-	switch {
-	case err != nil:
-		return "the database does not answer"
-	case a.Clock().Sub(at) > 4*jobs.TickEvery:
-		return "the scheduler has not ticked for a minute"
-	}
-	return ""
-}
-
 // measured are the figures for Prometheus, for whoever holds the configured
 // token; without one there is no such page.
 func (a *App) measured() http.Handler {
-	next := promhttp.HandlerFor(newMetrics(a.DB, a.Clock), promhttp.HandlerOpts{})
+	next := promhttp.HandlerFor(newMetrics(a), promhttp.HandlerOpts{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		token := a.Config.MetricsToken

@@ -89,7 +89,9 @@ func (s *Service) checkCode(ctx context.Context, tx *db.Tx, personID, code strin
 	if !ok {
 		return false, nil
 	}
-	n, err := tx.Change(ctx, `UPDATE totp SET last_step = $2 WHERE person_id = $1 AND last_step < $2`, personID, step)
+	// A step that has not come yet was used before the clock was set back.
+	n, err := tx.Change(ctx, `UPDATE totp SET last_step = $2 WHERE person_id = $1 AND (last_step < $2 OR last_step > $3)`,
+		personID, step, now.Unix()/totpPeriod+totpSkew)
 	return n == 1, err
 }
 

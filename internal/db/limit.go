@@ -19,12 +19,14 @@ type Limit struct {
 // until the next one may. The bucket's name is stored: what would tell who somebody
 // is must be hashed first.
 func (l Limit) Take(ctx context.Context, tx *Tx, bucket string, now time.Time) (wait time.Duration, err error) {
-	most := now.Add(time.Duration(l.Burst-1) * l.Every)
+	most, farthest := now.Add(time.Duration(l.Burst-1)*l.Every), now.Add(time.Duration(l.Burst)*l.Every)
+	// A bucket that is emptier than empty was counted by a clock that was set back
+	// since: it begins anew.
 	n, err := tx.Change(ctx, `
 		INSERT INTO rate_limit (bucket, full_at) VALUES ($1, $2)
-		ON CONFLICT (bucket) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $3 THEN rate_limit.full_at + $4 ELSE $2 END
-			WHERE rate_limit.full_at <= $5`,
-		bucket, At(now.Add(l.Every)), At(now), l.Every.Microseconds(), At(most))
+		ON CONFLICT (bucket) DO UPDATE SET full_at = CASE WHEN rate_limit.full_at > $3 AND rate_limit.full_at <= $6 THEN rate_limit.full_at + $4 ELSE $2 END
+			WHERE rate_limit.full_at <= $5 OR rate_limit.full_at > $6`,
+		bucket, At(now.Add(l.Every)), At(now), l.Every.Microseconds(), At(most), At(farthest))
 	if err != nil || n == 1 {
 		return 0, err
 	}

@@ -36,3 +36,31 @@ func TestLimitAllowsABurstAndThenOneEverySoOften(t *testing.T) {
 		}
 	})
 }
+
+// Whoever used up nothing is not refused because the clock was an hour ahead when
+// he did.
+func TestLimitForgetsWhatAnotherClockCounted(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		l := db.Limit{Every: time.Second, Burst: 3}
+		now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+		try := func(at time.Time) (ok bool) {
+			t.Helper()
+			if err := d.InTx(t.Context(), func(tx *db.Tx) error {
+				wait, err := l.Take(t.Context(), tx, "token", at)
+				ok = wait == 0
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return ok
+		}
+		for _, at := range []time.Time{now.Add(time.Hour), now, now, now} {
+			if !try(at) {
+				t.Errorf("refused at %s", at)
+			}
+		}
+		if try(now) {
+			t.Error("the limit is gone")
+		}
+	})
+}

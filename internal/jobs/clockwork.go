@@ -166,14 +166,14 @@ func (p *Pool) move(ctx context.Context, until time.Time) error {
 	defer cancel()
 	const due = `UPDATE river_job SET state = 'available' WHERE state IN ('scheduled', 'retryable') AND unique_key IS NULL AND scheduled_at <= `
 	return p.db.InTx(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, due+`$1`, p.stamp(until))
+		_, err := tx.Exec(ctx, due+`$1`, stamp(tx.Engine(), until))
 		return err
 	})
 }
 
 // stamp is a moment as River stores it.
-func (p *Pool) stamp(t time.Time) any {
-	if p.own == nil {
+func stamp(e db.Engine, t time.Time) any {
+	if e == db.Postgres {
 		return t.UTC()
 	}
 	return t.UTC().Round(time.Millisecond).Format("2006-01-02 15:04:05.999")
@@ -190,4 +190,35 @@ func (p *Pool) orphans(ctx context.Context) error {
 		_, err := tx.Exec(ctx, `UPDATE river_job SET state = 'available' WHERE state = 'running'`)
 		return err
 	})
+}
+
+// Rewind wakes, after the clock was set back, the jobs that wait for their next
+// attempt. What is planned keeps its moment: the clock comes to it once more.
+func Rewind(ctx context.Context, tx *db.Tx, now time.Time) error {
+	at := stamp(tx.Engine(), now)
+	_, err := tx.Exec(ctx, `
+		UPDATE river_job SET scheduled_at = $1, state = 'available'
+		WHERE unique_key IS NULL AND scheduled_at > $1 AND (state = 'retryable' OR attempt > 0 AND state IN ('scheduled', 'available'))`, at)
+	return err
+}
+
+// Waiting is the work of a lane that no worker has yet, on all nodes.
+type Waiting struct {
+	Lane   string
+	Jobs   int64
+	Oldest time.Duration // since its moment came
+}
+
+// Queue lists what waits in each lane, for the metrics and for readiness.
+func Queue(ctx context.Context, tx *db.Tx, now time.Time) ([]Waiting, error) {
+	oldest := `(julianday($1) - julianday(min(scheduled_at))) * 86400`
+	if tx.Engine() == db.Postgres {
+		oldest = `CAST(EXTRACT(EPOCH FROM CAST($1 AS TIMESTAMPTZ) - min(scheduled_at)) AS DOUBLE PRECISION)`
+	}
+	return db.All(ctx, tx, func(s db.Scanner) (w Waiting, err error) {
+		var seconds float64
+		err = s.Scan(&w.Lane, &w.Jobs, &seconds)
+		w.Oldest = max(time.Duration(seconds*float64(time.Second)), 0)
+		return w, err
+	}, `SELECT queue, count(*), `+oldest+` FROM river_job WHERE state = 'available' AND scheduled_at <= $1 GROUP BY queue`, stamp(tx.Engine(), now))
 }
