@@ -47,10 +47,13 @@ func (c *clockWatch) see(wall time.Time, mono time.Duration) time.Duration {
 }
 
 // lately returns the last jump if it was noticed less than jumpSays ago.
-func (c *clockWatch) lately(mono time.Duration) (by time.Duration) {
+func (c *clockWatch) lately(mono time.Duration) time.Duration { return c.within(mono, jumpSays) }
+
+// within is lately with a time of its own.
+func (c *clockWatch) within(mono, time time.Duration) (by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.count > 0 && mono-c.last.mono < jumpSays {
+	if c.count > 0 && mono-c.last.mono < time {
 		return c.last.by
 	}
 	return 0

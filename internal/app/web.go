@@ -200,6 +200,9 @@ func (a *App) deskShell(r *http.Request, p *layout.Page, i institution.Instituti
 		if err == nil && frozen {
 			p.Banner = &layout.Banner{Kind: layout.Warning, Text: t.T("nav.frozen", f.Reason), Link: layout.Link{Label: t.T("nav.frozen.open"), URL: "/redazione/blocco"}}
 		}
+		if err == nil && p.Banner == nil {
+			p.Banner, err = a.warning(r.Context(), tx, r, i.ID, who)
+		}
 		return err
 	})
 }

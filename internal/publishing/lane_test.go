@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/testkit"
@@ -158,4 +159,32 @@ func TestStopCutsWhatHangs(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestChannelWhoseCallsTimeOutIsNotCalledConnected(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		state := func() (s channel.State) {
+			if err := d.Read(t.Context(), func(tx *db.Tx) error {
+				c, err := channel.ByID(t.Context(), tx, w.inst.ID, w.channels[w.open.name].ID)
+				s = c.State
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}
+		w.open.next = script(map[string][]outcome{"finalize": {fails(channel.Unknown, channel.CodeTimeout)}})
+		m := w.out()
+		if err := w.desk.workDeliver(t.Context(), deliver{w.inst.ID, w.on(m, w.open).ID}); err != nil {
+			t.Fatal(err)
+		}
+		if s := state(); s != channel.Failing {
+			t.Errorf("it says nothing, and is %s", s)
+		}
+		w.work(m)
+		if s := state(); s != channel.Connected {
+			t.Errorf("it answered, and is %s", s)
+		}
+	})
 }
