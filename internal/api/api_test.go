@@ -90,6 +90,9 @@ func newServer(t testing.TB, d *db.DB) *server {
 	mux := http.NewServeMux()
 	k := api.New(api.Options{DB: d, Web: kit, Mux: mux, Version: "test", Authenticate: s.authenticate,
 		Allow: func(context.Context, string, time.Time) (time.Duration, error) { return s.wait, nil }})
+	for _, tag := range []string{"notes", "files", "steps"} {
+		k.Describe(tag, "What the tests need.")
+	}
 	s.register(k)
 	if err := k.Mount(); err != nil {
 		t.Fatal(err)
@@ -192,22 +195,28 @@ func TestRequestsAreAnsweredAsTheDocumentSays(t *testing.T) {
 		"a NUL in a query":         {"token-reader", "GET", "/notes?only=a%00", nil, 422, "only.0"},
 		"a whole body":             {"token-writer", "PUT", "/notes/1", full, 200, ""},
 		"a NUL in the path":        {"token-writer", "PUT", "/notes/a%00b", full, 422, "id"},
-		"no body":                  {"token-writer", "PUT", "/notes/1", nil, 422, ""},
+		"no body":                  {"token-writer", "PUT", "/notes/1", nil, 415, ""},
 		"an unknown member":        {"token-writer", "PUT", "/notes/1", `{"name":"x","colour":1}`, 422, "colour"},
 		"a member of another type": {"token-writer", "PUT", "/notes/1", `{"name":["x"]}`, 422, "name"},
 		"a missing member":         {"token-writer", "PUT", "/notes/1", `{"tags":["a"]}`, 422, "name"},
 		"a choice that is none":    {"token-writer", "PUT", "/notes/1", `{"name":"x","tags":["a","c"]}`, 422, "tags.1"},
 		"a control character":      {"token-writer", "PUT", "/notes/1", `{"name":"x\u0000y"}`, 422, "name"},
 		"one deep inside":          {"token-writer", "PUT", "/notes/1", `{"name":"x","of":{"name":"\u0007"}}`, 422, "of.name"},
-		"a broken time":            {"token-writer", "PUT", "/notes/1", `{"name":"x","at":"domani"}`, 422, ""},
-		"broken JSON":              {"token-writer", "PUT", "/notes/1", `{"name":`, 422, ""},
-		"two documents":            {"token-writer", "PUT", "/notes/1", `{"name":"x"} {}`, 422, ""},
-		"text that is not UTF-8":   {"token-writer", "PUT", "/notes/1", "{\"name\":\"\xff\"}", 422, ""},
+		"a member twice":           {"token-writer", "PUT", "/notes/1", `{"name":"x","name":"y"}`, 422, "name"},
+		"one twice, deep inside":   {"token-writer", "PUT", "/notes/1", `{"name":"x","of":{"name":"x","name":"y"}}`, 422, "of.name"},
+		"a member in capitals":     {"token-writer", "PUT", "/notes/1", `{"NAME":"x"}`, 422, "NAME"},
+		"half a surrogate pair":    {"token-writer", "PUT", "/notes/1", `{"name":"\ud800"}`, 400, ""},
+		"a list for an object":     {"token-writer", "PUT", "/notes/1", `[1]`, 422, ""},
+		"an empty body":            {"token-writer", "PUT", "/notes/1", "", 400, ""},
+		"a broken time":            {"token-writer", "PUT", "/notes/1", `{"name":"x","at":"domani"}`, 422, "at"},
+		"broken JSON":              {"token-writer", "PUT", "/notes/1", `{"name":`, 400, ""},
+		"two documents":            {"token-writer", "PUT", "/notes/1", `{"name":"x"} {}`, 400, ""},
+		"text that is not UTF-8":   {"token-writer", "PUT", "/notes/1", "{\"name\":\"\xff\"}", 400, ""},
 		"a huge body":              {"token-writer", "PUT", "/notes/1", `{"name":"` + strings.Repeat("x", 5<<20) + `"}`, 413, ""},
 		"a defect":                 {"token-writer", "PUT", "/notes/1", `{"name":"broken"}`, 500, ""},
 		"an answer without a body": {"token-administrator", "DELETE", "/notes", nil, 204, ""},
 		"an unknown path":          {"token-reader", "GET", "/nothing", nil, 404, ""},
-		"an unknown method":        {"token-reader", "PATCH", "/notes", nil, 422, ""},
+		"an unknown method":        {"token-reader", "PATCH", "/notes", nil, 405, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := apitest.New(t, s, c.token).JSON(c.method, c.path, c.body)
@@ -232,7 +241,7 @@ func TestRequestsAreAnsweredAsTheDocumentSays(t *testing.T) {
 
 func TestUnknownMethodNamesTheAllowedOnes(t *testing.T) {
 	a := apitest.New(t, newServer(t, testkit.SQLite(t)), "token-reader").JSON("PATCH", "/notes", nil)
-	if got := a.Header.Values("Allow"); fmt.Sprint(got) != "[GET DELETE]" {
+	if got := a.Header.Values("Allow"); fmt.Sprint(got) != "[GET, DELETE]" {
 		t.Errorf("Allow: %v", got)
 	}
 }
@@ -290,7 +299,7 @@ func TestFileComesAsBodyOrForm(t *testing.T) {
 		"body":           {"image/jpeg", `attachment; filename="a.jpg"`, "12345", 200, 5},
 		"form":           {"multipart/form-data; boundary=b", "", form, 200, 5},
 		"empty form":     {"multipart/form-data; boundary=b", "", "--b--\r\n", 422, 0},
-		"form cut short": {"multipart/form-data; boundary=b", "", "--b\r\nContent-Disp", 422, 0},
+		"form cut short": {"multipart/form-data; boundary=b", "", "--b\r\nContent-Disp", 400, 0},
 		"too large":      {"image/jpeg", "", strings.Repeat("x", 2000), 413, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

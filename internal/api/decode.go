@@ -1,10 +1,8 @@
 package api
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +15,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"codeberg.org/arengo/arengo/internal/fault"
 )
@@ -117,7 +118,7 @@ func mediaType(r *http.Request) string {
 
 func readJSON(r *http.Request) ([]byte, error) {
 	if t := mediaType(r); t != "application/json" && !strings.HasSuffix(t, "+json") {
-		return nil, fault.New(fault.Invalid, "api.body.type")
+		return nil, fault.New(fault.WrongType, "api.body.type")
 	}
 	body, err := io.ReadAll(r.Body)
 	var large *http.MaxBytesError
@@ -125,51 +126,41 @@ func readJSON(r *http.Request) ([]byte, error) {
 	case errors.As(err, &large):
 		return nil, fault.New(fault.TooLarge, "api.body.too_large", large.Limit).Because(err)
 	case err != nil:
-		return nil, fault.New(fault.Invalid, "api.body.unreadable").Because(err)
+		return nil, fault.New(fault.Unreadable, "api.body.unreadable").Because(err)
 	case !utf8.Valid(body):
-		return nil, fault.New(fault.Invalid, "api.body.encoding")
+		return nil, fault.New(fault.Unreadable, "api.body.encoding")
 	}
 	return body, nil
 }
 
+// unmarshal reads JSON as strictly as it can be read (RFC 8259, I-JSON of RFC 7493):
+// names in their own case, none twice, none unknown, no half of a surrogate pair.
 func unmarshal(body []byte, in any) error {
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	err := d.Decode(in)
-	if err == nil {
-		if _, more := d.Token(); !errors.Is(more, io.EOF) {
-			return fault.New(fault.Invalid, "api.body.syntax", int(d.InputOffset()))
-		}
+	err := json.Unmarshal(body, in, json.RejectUnknownMembers(true))
+	var form *jsontext.SyntacticError
+	var meaning *json.SemanticError
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		errors.As(err, &form)
+		return fault.InvalidField(member(form.JSONPointer), "api.field.twice", form.JSONPointer.LastToken())
+	case errors.As(err, &form):
+		return fault.New(fault.Unreadable, "api.body.syntax", int(form.ByteOffset)).Because(err)
+	case errors.Is(err, json.ErrUnknownName):
+		errors.As(err, &meaning)
+		return fault.InvalidField(member(meaning.JSONPointer), "api.field.unknown", meaning.JSONPointer.LastToken())
+	case errors.As(err, &meaning) && meaning.JSONPointer != "":
+		return fault.InvalidField(member(meaning.JSONPointer), "api.field.type", kindName(meaning.GoType))
+	case errors.As(err, &meaning):
+		return fault.New(fault.Invalid, "api.body.object").Because(err)
 	}
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) && wrong.Field != "" {
-		return fault.InvalidField(withoutEmbedded(reflect.TypeOf(in).Elem(), wrong.Field), "api.field.type", kindName(wrong.Type))
-	}
-	// The standard library has no type for this error; its text is stable.
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		name = strings.Trim(name, `"`)
-		return fault.InvalidField(name, "api.field.unknown", name)
-	}
-	var parse *time.ParseError
-	if errors.As(err, &parse) {
-		return fault.New(fault.Invalid, "api.body.time", parse.Value)
-	}
-	return fault.New(fault.Invalid, "api.body.syntax", int(d.InputOffset())).Because(err)
+	// An empty body ends before anything was said.
+	return fault.New(fault.Unreadable, "api.body.syntax", 0).Because(err)
 }
 
-// withoutEmbedded drops the names of embedded structs from a path of members:
-// the program that sent them knows nothing of those.
-func withoutEmbedded(t reflect.Type, path string) string {
-	first, rest, more := strings.Cut(path, ".")
-	if t.Kind() != reflect.Struct || !more {
-		return path
-	}
-	if f, ok := t.FieldByName(first); ok && f.Anonymous && f.Tag.Get("json") == "" {
-		return withoutEmbedded(f.Type, rest)
-	}
-	return path
-}
+// member is how a program calls the value that a JSON Pointer leads to: of.name.
+func member(p jsontext.Pointer) string { return strings.Join(slices.Collect(p.Tokens()), ".") }
 
 // kindName is what a value should have been, in the words of JSON.
 func kindName(t reflect.Type) string {
@@ -290,7 +281,7 @@ func setUpload(r *http.Request, v reflect.Value) error {
 	if u.ContentType == "multipart/form-data" {
 		form, err := r.MultipartReader()
 		if err != nil {
-			return fault.New(fault.Invalid, "api.body.unreadable").Because(err)
+			return fault.New(fault.Unreadable, "api.body.unreadable").Because(err)
 		}
 		part, err := form.NextPart()
 		for err == nil && part.FileName() == "" {
@@ -300,7 +291,7 @@ func setUpload(r *http.Request, v reflect.Value) error {
 			return fault.InvalidField("file", "api.file.missing")
 		}
 		if err != nil {
-			return fault.New(fault.Invalid, "api.body.unreadable").Because(err)
+			return fault.New(fault.Unreadable, "api.body.unreadable").Because(err)
 		}
 		u = Upload{Reader: part, Name: part.FileName(), ContentType: part.Header.Get("Content-Type")}
 	}

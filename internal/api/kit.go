@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
@@ -43,11 +44,12 @@ type Options struct {
 type Kit struct {
 	o      Options
 	routes []operation
+	tags   map[string]string // what each group of routes is about
 	wrong  []error
 }
 
 // New makes a kit without routes.
-func New(o Options) *Kit { return &Kit{o: o} }
+func New(o Options) *Kit { return &Kit{o: o, tags: map[string]string{}} }
 
 // Route is one operation. In is a struct, or None; Out is what is answered, or
 // None for an answer without a body. Exactly one of Do and Tx is set.
@@ -55,7 +57,8 @@ type Route[In, Out any] struct {
 	Method, Path string // "POST", "/messages/{id}/submit"
 	Summary      string // one line of the OpenAPI document, in English
 	Description  string // more of it
-	Tag          string // group in the OpenAPI document
+	Tag          string // group in the OpenAPI document; Kit.Describe says what it is
+	ID           string // name of the operation in the OpenAPI document; empty: made of method and path
 	Action       people.Action
 	Status       int   // when it succeeds; 0 is 200, or 204 for None
 	MaxBody      int64 // bytes; 0 is DefaultMaxBody
@@ -66,6 +69,9 @@ type Route[In, Out any] struct {
 	Tx func(ctx context.Context, tx *db.Tx, in In) (Out, error)
 }
 
+// Describe says, in English, what the routes of a tag are about.
+func (k *Kit) Describe(tag, about string) { k.tags[tag] = about }
+
 // None is nothing: no input, or an answer without a body.
 type None struct{}
 
@@ -73,7 +79,7 @@ type None struct{}
 type operation struct {
 	method, path, pattern string
 	summary, description  string
-	tag                   string
+	tag, id               string
 	action                people.Action
 	status                int
 	maxBody               int64
@@ -103,7 +109,7 @@ func Register[In, Out any](k *Kit, r Route[In, Out]) {
 func newOperation[In, Out any](r Route[In, Out]) (operation, error) {
 	o := operation{
 		method: r.Method, path: r.Path, pattern: r.Method + " " + Prefix + r.Path,
-		summary: r.Summary, description: r.Description, tag: r.Tag, action: r.Action,
+		summary: r.Summary, description: r.Description, tag: r.Tag, id: r.ID, action: r.Action,
 		status: r.Status, maxBody: r.MaxBody, keeps: r.Keeps,
 	}
 	var err error
@@ -184,10 +190,8 @@ func (k *Kit) unmatched(w http.ResponseWriter, r *http.Request) error {
 	if len(allowed) == 0 {
 		return fault.Missing("fault.not_found")
 	}
-	for _, method := range allowed {
-		w.Header().Add("Allow", method)
-	}
-	return fault.New(fault.Invalid, "fault.method")
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return fault.New(fault.WrongMethod, "fault.method")
 }
 
 // asJSON makes the kit of pages answer faults as problem+json, whatever the

@@ -146,6 +146,14 @@ func (s *schemas) field(f reflect.StructField) object {
 	return s.described(f, s.of(t))
 }
 
+// example is the value of a tag: JSON where the type is no text.
+func example(t reflect.Type, text string) any {
+	if t.Kind() == reflect.String || t == timeType {
+		return text
+	}
+	return json.RawMessage(text)
+}
+
 func (s *schemas) described(f reflect.StructField, schema object) object {
 	if choices := enum(f); len(choices) > 0 {
 		target := schema
@@ -162,6 +170,9 @@ func (s *schemas) described(f reflect.StructField, schema object) object {
 	}
 	if doc := f.Tag.Get("doc"); doc != "" {
 		schema["description"] = doc
+	}
+	if text := f.Tag.Get("example"); text != "" {
+		schema["examples"] = []any{example(f.Type, text)}
 	}
 	return schema
 }

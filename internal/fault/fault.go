@@ -26,16 +26,19 @@ const (
 	TooLarge                // beyond a size limit
 	TooMany                 // beyond a rate limit; try later
 	Unavailable             // a dependency is down; try again
+	Unreadable              // the request could not be read at all: broken JSON, a form cut short
+	WrongMethod             // the address exists, but not for this method
+	WrongType               // the content type is not the one expected
 )
 
-var names = [...]string{"internal", "invalid", "not_found", "forbidden", "unsigned", "conflict", "too_large", "too_many", "unavailable"}
+var names = [...]string{"internal", "invalid", "not_found", "forbidden", "unsigned", "conflict", "too_large", "too_many", "unavailable", "unreadable", "wrong_method", "wrong_type"}
 
 // String returns the stable name used in problem+json and in logs.
 func (k Kind) String() string { return names[k] }
 
 // Status is the HTTP status code for the kind.
 func (k Kind) Status() int {
-	return [...]int{500, 422, 404, 403, 401, 409, 413, 429, 503}[k]
+	return [...]int{500, 422, 404, 403, 401, 409, 413, 429, 503, 400, 405, 415}[k]
 }
 
 // Text is a message of the catalogue with its arguments.

@@ -44,6 +44,7 @@ type ofMessage struct {
 
 // Register adds the route of consent and dissent to the API.
 func Register(k *api.Kit) {
+	k.Describe("insight", "How a message is taken.")
 	api.Register(k, api.Route[ofMessage, consent]{
 		Method: http.MethodGet, Path: "/messages/{id}/consent", Tag: "insight", Action: people.See, Summary: "Consent and dissent about a message",
 		Description: "From public reactions and comments on all squares. It is no survey. No number is of one to four people.",

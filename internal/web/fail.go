@@ -25,11 +25,11 @@ func (k *Kit) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	switch {
 	case wantsJSON(r):
-		k.failJSON(w, r, e, statusOf(err, e))
+		k.failJSON(w, r, e)
 	case e.Kind == fault.Unsigned && k.signIn != "" && r.Method == http.MethodGet:
 		k.toSignIn(w, r)
 	default:
-		k.failPage(w, r, e, statusOf(err, e))
+		k.failPage(w, r, e)
 	}
 }
 
@@ -70,10 +70,11 @@ type Problem struct {
 	Fields  map[string]string `json:"fields,omitempty"`
 }
 
-func (k *Kit) failJSON(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
+func (k *Kit) failJSON(w http.ResponseWriter, r *http.Request, e *fault.Error) {
 	text, fields := k.Printer(r).Fault(e)
+	status := e.Kind.Status()
 	body, err := json.Marshal(Problem{
-		Type: "urn:arengo:fault:" + e.Kind.String(), Title: e.Kind.String(), Status: status,
+		Type: "urn:arengo:fault:" + e.Kind.String(), Title: http.StatusText(status), Status: status,
 		Detail: text, Request: RequestID(r), Fields: fields,
 	})
 	if err != nil {
@@ -129,9 +130,9 @@ type failure struct {
 	SignIn  string
 }
 
-func (k *Kit) failPage(w http.ResponseWriter, r *http.Request, e *fault.Error, status int) {
+func (k *Kit) failPage(w http.ResponseWriter, r *http.Request, e *fault.Error) {
 	text, fields := k.Printer(r).Fault(e)
-	f := failure{Status: status, Kind: e.Kind.String(), Text: text}
+	f := failure{Status: e.Kind.Status(), Kind: e.Kind.String(), Text: text}
 	for _, field := range e.Fields {
 		if said := fields[field.Name]; said != "" {
 			f.Fields = append(f.Fields, said)
@@ -193,20 +194,6 @@ func refusedOrigin(err error) error {
 	return fault.New(fault.Forbidden, "fault.origin").Because(err)
 }
 
-// wrongMethod is a fault that HTTP has a status of its own for.
-type wrongMethod struct{ error }
-
-func (e wrongMethod) Unwrap() error { return e.error }
-
-// statusOf is the status of the fault's kind, or 405.
-func statusOf(err error, e *fault.Error) int {
-	var method wrongMethod
-	if errors.As(err, &method) {
-		return http.StatusMethodNotAllowed
-	}
-	return e.Kind.Status()
-}
-
 // unmatched asks the mux for its own answer to a request that it has no route
 // for: a redirect to the clean path is passed on, a wrong method keeps its Allow
 // header, anything else is a missing page.
@@ -217,7 +204,7 @@ func unmatched(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error
 	switch answer.Code {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", answer.Header().Get("Allow"))
-		return wrongMethod{fault.New(fault.Invalid, "fault.method")}
+		return fault.New(fault.WrongMethod, "fault.method")
 	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 		http.Redirect(w, r, answer.Header().Get("Location"), answer.Code)
 		return nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -28,6 +29,12 @@ type Client struct {
 	t        testing.TB
 	handler  http.Handler
 	document map[string]any
+	schemas  *schemas
+}
+
+// schemas compiles the document's schemas, for one goroutine at a time.
+type schemas struct {
+	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 }
 
@@ -42,7 +49,7 @@ type Answer struct {
 // New reads the OpenAPI document from the handler.
 func New(t testing.TB, handler http.Handler, token string) *Client {
 	t.Helper()
-	c := &Client{Token: token, Host: "example.com", Header: http.Header{}, t: t, handler: handler, compiler: jsonschema.NewCompiler()}
+	c := &Client{Token: token, Host: "example.com", Header: http.Header{}, t: t, handler: handler, schemas: &schemas{compiler: jsonschema.NewCompiler()}}
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, prefix+"/openapi.json", nil))
 	if w.Code != http.StatusOK {
@@ -53,9 +60,9 @@ func New(t testing.TB, handler http.Handler, token string) *Client {
 		t.Fatal(err)
 	}
 	c.document = doc.(map[string]any)
-	c.compiler.DefaultDraft(jsonschema.Draft2020)
-	c.compiler.AssertFormat()
-	if err := c.compiler.AddResource(address, doc); err != nil {
+	c.schemas.compiler.DefaultDraft(jsonschema.Draft2020)
+	c.schemas.compiler.AssertFormat()
+	if err := c.schemas.compiler.AddResource(address, doc); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -156,20 +163,24 @@ func (c *Client) hold(r *http.Request, a Answer) error {
 	}
 	responses := operation["responses"].(map[string]any)
 	name := fmt.Sprint(a.Status)
-	if _, declared := responses[name]; !declared {
-		if a.Status < 400 {
-			return fmt.Errorf("status %d is not declared", a.Status)
-		}
-		name = "default"
+	response, declared := responses[name].(map[string]any)
+	if !declared {
+		return fmt.Errorf("status %d is not declared", a.Status)
 	}
-	content, _ := responses[name].(map[string]any)["content"].(map[string]any)
+	kind := a.Header.Get("Content-Type")
+	if _, shared := response["$ref"]; shared {
+		if kind != "application/problem+json" {
+			return fmt.Errorf("a fault as %q", kind)
+		}
+		return c.validate("#/components/schemas/Problem", a)
+	}
+	content, _ := response["content"].(map[string]any)
 	if content == nil {
 		if len(a.Raw) > 0 {
 			return fmt.Errorf("a body where none is declared")
 		}
 		return nil
 	}
-	kind := a.Header.Get("Content-Type")
 	if _, declared := content[kind]; !declared {
 		return fmt.Errorf("content type %q is not declared", kind)
 	}
@@ -178,7 +189,9 @@ func (c *Client) hold(r *http.Request, a Answer) error {
 }
 
 func (c *Client) validate(pointer string, a Answer) error {
-	schema, err := c.compiler.Compile(address + pointer)
+	c.schemas.mu.Lock()
+	schema, err := c.schemas.compiler.Compile(address + pointer)
+	c.schemas.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("the document's schema is broken: %w", err)
 	}

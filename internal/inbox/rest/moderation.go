@@ -51,7 +51,7 @@ func judge[In any](k *api.Kit, m moderates[In]) {
 
 func (r routes) moderation(k *api.Kit) {
 	api.Register(k, api.Route[listModeration, api.List[moderation]]{
-		Method: http.MethodGet, Path: "/moderation", Tag: "moderation", Action: people.Moderate, Summary: "List the moderation log, newest first",
+		Method: http.MethodGet, Path: "/moderation", Tag: "moderation", ID: "listModeration", Action: people.Moderate, Summary: "List the moderation log, newest first",
 		Tx: func(ctx context.Context, tx *db.Tx, in listModeration) (out api.List[moderation], err error) {
 			at, err := api.Place(in.Cursor, 1)
 			if err != nil {

@@ -32,6 +32,10 @@ type routes struct{ Options }
 // Register adds the routes of the inbox to the API.
 func Register(k *api.Kit, o Options) {
 	r := routes{o}
+	k.Describe("answers", "What the institution answers: drafted, approved, sent to where it was asked.")
+	k.Describe("conversations", "What citizens say on all squares, and who answers it until when.")
+	k.Describe("moderation", "Comments hidden, refused or reported by a written rule, with the log and its appeals.")
+	k.Describe("offices", "Who knows the answers.")
 	r.conversations(k)
 	r.acts(k)
 	r.answers(k)
@@ -186,7 +190,7 @@ func (r routes) acts(k *api.Kit) {
 		},
 	})
 	api.Register(k, api.Route[stance, api.None]{
-		Method: http.MethodPost, Path: "/comments/{id}/stance", Tag: "conversations", Action: people.Answer, Summary: "Say what a comment says of what it answers",
+		Method: http.MethodPost, Path: "/comments/{id}/stance", Tag: "conversations", ID: "setCommentStance", Action: people.Answer, Summary: "Say what a comment says of what it answers",
 		Description: "What a person says is kept; no rule changes it.",
 		Do: func(ctx context.Context, in stance) (api.None, error) {
 			return api.None{}, r.Inbox.SetStance(ctx, here(ctx), in.ID, inbox.Stance(in.Stance))

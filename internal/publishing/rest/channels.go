@@ -33,7 +33,7 @@ func (r routes) channels(k *api.Kit) {
 		},
 	})
 	api.Register(k, api.Route[wish, connection]{
-		Method: http.MethodPost, Path: "/channels", Tag: "channels", Action: people.Configure, Status: http.StatusCreated,
+		Method: http.MethodPost, Path: "/channels", Tag: "channels", ID: "connectChannel", Action: people.Configure, Status: http.StatusCreated,
 		Summary: "Connect a channel", Description: "The account is tested with the platform; nothing is published.",
 		Do: func(ctx context.Context, in wish) (connection, error) {
 			typed := map[string]string{}

@@ -29,6 +29,12 @@ type routes struct{ Options }
 // Register adds the routes of publishing to the API.
 func Register(k *api.Kit, o Options) {
 	r := routes{o}
+	k.Describe("channels", "Where messages go: one account on a square each.")
+	k.Describe("deliveries", "The way of each version to its channel, and what a person decides about it.")
+	k.Describe("freeze", "The stop of all that is scheduled.")
+	k.Describe("media", "Photographs, videos and documents, uploaded before a message names them.")
+	k.Describe("messages", "What a profile says: written, approved, scheduled, corrected, withdrawn.")
+	k.Describe("profiles", "The public voices of the institution.")
 	r.media(k)
 	r.messages(k)
 	r.acts(k)
@@ -61,7 +67,7 @@ type upload struct {
 
 func (r routes) media(k *api.Kit) {
 	api.Register(k, api.Route[upload, media]{
-		Method: http.MethodPost, Path: "/media", Tag: "media", Action: people.Write, Status: http.StatusCreated, MaxBody: r.MaxUpload + 1<<20,
+		Method: http.MethodPost, Path: "/media", Tag: "media", ID: "uploadMedia", Action: people.Write, Status: http.StatusCreated, MaxBody: r.MaxUpload + 1<<20,
 		Summary:     "Upload a photograph, a video or a document",
 		Description: "The type is read from the content. A picture loses its metadata (place, camera).",
 		Do: func(ctx context.Context, in upload) (media, error) {
@@ -248,7 +254,7 @@ func (r routes) deliveries(k *api.Kit) {
 		},
 	})
 	api.Register(k, api.Route[api.None, deliveryList]{
-		Method: http.MethodGet, Path: "/deliveries/troubled", Tag: "deliveries", Action: people.See, Summary: "Deliveries that are late, refused or unconfirmed, or whose time was past",
+		Method: http.MethodGet, Path: "/deliveries/troubled", Tag: "deliveries", ID: "listTroubledDeliveries", Action: people.See, Summary: "Deliveries that are late, refused or unconfirmed, or whose time was past",
 		Tx: func(ctx context.Context, tx *db.Tx, _ api.None) (out deliveryList, err error) {
 			all, err := publishing.Troubles(ctx, tx, here(ctx), r.Clock(), 100)
 			for _, d := range all {
