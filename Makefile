@@ -59,9 +59,9 @@ bench: build ## the figures of the README
 	@if [ -x scripts/bench.sh ]; then scripts/bench.sh; fi
 
 .PHONY: crash
-crash: build peers ## the server killed a hundred times while messages go out
+crash: build peers ## the server killed and paused three hundred times on each database while messages go out
 	@scripts/ensure.sh go postgres smtp
-	ARENGO_TEST_CRASHES=100 scripts/postgres.sh bash -o pipefail -c "go test -json -count 1 -timeout 90m -run 'Crash|Killed' $(PACKAGES) | go run ./scripts/testsummary"
+	ARENGO_TEST_CRASHES=300 scripts/postgres.sh bash -o pipefail -c "go test -json -count 1 -timeout 240m -run 'Crash|Killed' $(PACKAGES) | go run ./scripts/testsummary"
 
 .PHONY: fmt
 fmt: ## format the Go code

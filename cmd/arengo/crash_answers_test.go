@@ -98,10 +98,10 @@ func (c *crash) judgeAnswers() {
 			seen[n]++
 		}
 	}
-	states := map[string]int{}
+	states, strays := map[string]int{}, c.strays()
 	for _, q := range c.questions() {
 		var answers struct {
-			Items []struct{ Delivery string }
+			Items []struct{ ID, Delivery string }
 		}
 		c.call(http.MethodGet, "/conversations/"+q.ID+"/answers", nil, &answers)
 		if len(answers.Items) != 1 {
@@ -115,7 +115,7 @@ func (c *crash) judgeAnswers() {
 		switch {
 		case heard[q.Subject] != 1:
 			c.t.Errorf("%q was heard %d times", q.Subject, heard[q.Subject])
-		case seen[n] > 1, state == "out" && seen[n] != 1:
+		case seen[n] > 1+strays[answers.Items[0].ID+" "+c.channels["mastodon"]], state == "out" && seen[n] == 0:
 			c.t.Errorf("the answer to %q is %s, and %d times on the square", q.Subject, state, seen[n])
 		case state != "out" && state != "unconfirmed":
 			c.t.Errorf("the answer to %q ended %s", q.Subject, state)

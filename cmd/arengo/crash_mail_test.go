@@ -142,7 +142,7 @@ func (c *crash) judgeMail() {
 		arrived[id]++
 	}
 	rows := c.recipients()
-	if want := crashMessages * 2; len(rows) != want {
+	if want := c.messages * 2; len(rows) != want {
 		c.t.Errorf("%d letters in the ledger, want %d", len(rows), want)
 	}
 	states := map[string]int{}

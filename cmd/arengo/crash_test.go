@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
@@ -17,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,15 +29,21 @@ import (
 )
 
 // The crash harness: real server processes are killed with SIGKILL at random
-// moments while messages with variants go out to a real Bluesky PDS, a real SMTP
-// sink, and fake Mastodon and Telegram servers that delay, lose answers and
-// refuse, and while citizens ask and are answered. At the end each variant and
-// each answer is out once, or visibly unconfirmed.
+// moments, and stand still for longer than a lease, while messages with variants go
+// out to a real Bluesky PDS, a real SMTP sink, and fake Mastodon, GoToSocial and
+// Telegram servers that delay, hold requests over a restart, lose answers and refuse,
+// and while citizens ask and are answered. At the end each variant and each answer is
+// out once, or visibly unconfirmed, or a task names the copy that is too much.
 //
-// ARENGO_TEST_CRASHES is how often a process is killed (default 8); ARENGO_TEST_SEED
-// repeats a run.
+// ARENGO_TEST_CRASHES is how often something happens to a process (default 8): three
+// times of four it is killed, else it stands still. ARENGO_TEST_SEED repeats a run.
 
-const crashMessages = 50
+// crashLease is the servers' lease. A held request is let go well within it, as
+// servers do that are only slow.
+const (
+	crashLease  = 6 * time.Second
+	longestHold = 2500 * time.Millisecond
+)
 
 func TestKilledServerSendsEachMessageOnce(t *testing.T) {
 	crashRun(t, filepath.Join(t.TempDir(), "data"), "", 1)
@@ -49,6 +56,7 @@ func TestKilledNodeOfTwoSendsEachMessageOnce(t *testing.T) {
 // crash is one run of the harness.
 type crash struct {
 	t        *testing.T
+	mu       sync.Mutex // of rng
 	rng      *rand.Rand
 	binary   string
 	data     string
@@ -59,7 +67,11 @@ type crash struct {
 	profile  string
 	channels map[string]string // platform → channel id
 
+	messages int
+
 	square   *square.Square
+	social   *square.Square // as GoToSocial is
+	holding  atomic.Bool    // whether the squares hold requests
 	telegram *telegramtest.Server
 	pds      testkit.PDSPeer
 	account  testkit.PDSAccount
@@ -79,16 +91,16 @@ func crashRun(t *testing.T, data, database string, nodes int) {
 	if testing.Short() {
 		t.Skip("the crash harness takes minutes; run it without -short")
 	}
-	kills := 8
+	events := 8
 	if n, err := strconv.Atoi(os.Getenv("ARENGO_TEST_CRASHES")); err == nil {
-		kills = n
+		events = n
 	}
 	seed := uint64(time.Now().UnixNano())
 	if n, err := strconv.ParseUint(os.Getenv("ARENGO_TEST_SEED"), 10, 64); err == nil {
 		seed = n
 	}
-	t.Logf("%d kills, ARENGO_TEST_SEED=%d", kills, seed)
-	c := &crash{t: t, rng: rand.New(rand.NewPCG(seed, 1)), data: data, database: database, channels: map[string]string{}, hosts: map[string]string{}}
+	t.Logf("%d events, ARENGO_TEST_SEED=%d", events, seed)
+	c := &crash{t: t, messages: min(24+events/2, 100), rng: rand.New(rand.NewPCG(seed, 1)), data: data, database: database, channels: map[string]string{}, hosts: map[string]string{}}
 	c.build()
 	c.peers()
 	c.found()
@@ -99,7 +111,7 @@ func crashRun(t *testing.T, data, database string, nodes int) {
 	c.connect()
 	c.subscribe("anna@example.org", "bruno@example.org")
 	ids := c.write()
-	c.storm(kills)
+	c.storm(events)
 	c.calm()
 	c.judgeAnswers()
 	c.judge(ids)
@@ -118,107 +130,6 @@ func (c *crash) build() {
 	c.binary = filepath.Join(c.t.TempDir(), "arengo")
 	if out, err := exec.Command("go", "build", "-o", c.binary, ".").CombinedOutput(); err != nil {
 		c.t.Fatalf("build: %v\n%s", err, out)
-	}
-}
-
-// peers starts the far sides: each behind a gate that makes trouble.
-func (c *crash) peers() {
-	t := c.t
-	var err error
-	if c.square, err = square.New(square.Options{MaxCharacters: 500}); err != nil {
-		t.Fatal(err)
-	}
-	c.hosts["mastodon"] = c.troubled(c.square.Handler(), tooManyPlain)
-	c.telegram = telegramtest.New(telegramtest.Options{})
-	c.telegram.AddBot("1:bot", "cesate_bot")
-	c.telegram.AddChat(telegramtest.Chat{ID: -1001, Type: "channel", Title: "Cesate", Username: "cesate"})
-	c.telegram.Join("1:bot", -1001, telegramtest.Member{Status: "administrator", Post: true})
-	c.hosts["telegram"] = c.troubled(c.telegram.Handler(), tooManyTelegram)
-	c.pds = testkit.PDS(t)
-	c.account = c.pds.Account(t)
-	target, err := url.Parse(c.pds.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.hosts["bluesky"] = c.troubled(httputil.NewSingleHostReverseProxy(target), tooManyPlain)
-	c.mail()
-}
-
-// troubled puts a gate before a peer that, of the writing calls, delays some,
-// loses the answers of some after they took effect, and refuses some.
-func (c *crash) troubled(peer http.Handler, tooMany func(http.ResponseWriter, time.Duration)) string {
-	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet {
-			select {
-			case <-time.After(time.Duration(rand.IntN(120)) * time.Millisecond):
-			case <-r.Context().Done():
-			}
-		}
-		peer.ServeHTTP(w, r)
-	})
-	g := channeltest.NewGate(slow, tooMany)
-	g.Clear()
-	c.gates = append(c.gates, g)
-	return g.Serve(c.t)
-}
-
-// trouble arms or calms all gates.
-func (c *crash) trouble(on bool) {
-	for _, g := range c.gates {
-		g.Clear()
-		if !on {
-			continue
-		}
-		var mu sync.Mutex
-		chance := func(percent int) func(*http.Request) bool {
-			return func(r *http.Request) bool {
-				mu.Lock()
-				defer mu.Unlock()
-				return r.Method != http.MethodGet && c.rng.IntN(100) < percent
-			}
-		}
-		g.Arm(channeltest.Rule{When: chance(8), Do: channeltest.DropAnswer})
-		g.Arm(channeltest.Rule{When: chance(6), Do: channeltest.ServerError})
-		g.Arm(channeltest.Rule{When: chance(6), Do: channeltest.TooMany, Wait: time.Second})
-		g.Arm(channeltest.Rule{When: chance(4), Do: channeltest.HangUp})
-	}
-}
-
-func tooManyPlain(w http.ResponseWriter, wait time.Duration) {
-	w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusTooManyRequests)
-	io.WriteString(w, `{"error":"Too many requests"}`)
-}
-
-func tooManyTelegram(w http.ResponseWriter, wait time.Duration) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusTooManyRequests)
-	fmt.Fprintf(w, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after %[1]d","parameters":{"retry_after":%[1]d}}`, int(wait.Seconds()))
-}
-
-// mail starts a real SMTP server that keeps every letter.
-func (c *crash) mail() {
-	c.mailbox = filepath.Join(c.t.TempDir(), "mail")
-	port := freePort(c.t)
-	cmd := exec.Command("/usr/bin/python3", "-m", "aiosmtpd", "-n", "-l", port, "-c", "aiosmtpd.handlers.Mailbox", c.mailbox)
-	if err := cmd.Start(); err != nil {
-		testkit.Missing(c.t, "the SMTP sink", "install python3-aiosmtpd")
-	}
-	c.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	c.await("the SMTP sink", 20*time.Second, func() bool {
-		conn, err := net.Dial("tcp", port)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	})
-	host, number, _ := strings.Cut(port, ":")
-	c.env = append(os.Environ(), "ARENGO_DATA="+c.data, "ARENGO_ALLOW_PRIVATE=127.0.0.0/8", "ARENGO_LEASE=4s", "ARENGO_LOG_LEVEL=warn",
-		"ARENGO_BASE_URL=http://localhost:8080", "ARENGO_PLC_DIRECTORY="+c.pds.Directory,
-		"ARENGO_SMTP_HOST="+host, "ARENGO_SMTP_PORT="+number, "ARENGO_SMTP_TLS=none", "ARENGO_SMTP_FROM=notizie@cesate.example")
-	if c.database != "" {
-		c.env = append(c.env, "ARENGO_DATABASE="+c.database)
 	}
 }
 
@@ -290,6 +201,26 @@ func (c *crash) kill(i int) {
 	c.nodes[i].cmd.Wait()
 }
 
+// pause lets a process stand still until its leases have run out, as a virtual
+// machine does that its host puts aside, and then go on as if nothing had been.
+func (c *crash) pause(i int) {
+	p := c.nodes[i].cmd.Process
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		c.t.Fatal(err)
+	}
+	<-time.After(crashLease + time.Duration(500+c.random(2500))*time.Millisecond)
+	if err := p.Signal(syscall.SIGCONT); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// random is a number below n; the peers ask for some at the same time.
+func (c *crash) random(n int) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rng.IntN(n)
+}
+
 // call asks the API until it is answered: a request whose server died is
 // repeated with the same key, as a careful program would.
 func (c *crash) call(method, path string, in, out any) {
@@ -342,38 +273,20 @@ func (c *crash) once(listen, method, path, key string, body []byte) (status int,
 	return resp.StatusCode, answer, err
 }
 
-// connect connects one channel of each kind, through the API.
-func (c *crash) connect() {
-	token, err := c.square.AddAccount("comune", "Comune di Cesate")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	for platform, typed := range map[string]map[string]string{
-		"mastodon": {"server": c.hosts["mastodon"], "token": token},
-		"telegram": {"server": c.hosts["telegram"], "token": "1:bot", "chat": "@cesate"},
-		"bluesky":  {"server": c.hosts["bluesky"], "handle": c.account.Handle, "password": c.account.AppPassword},
-		"email":    {},
-	} {
-		var made struct{ ID string }
-		c.call(http.MethodPost, "/channels", map[string]any{"profile_id": c.profile, "platform": platform, "typed": typed}, &made)
-		c.channels[platform] = made.ID
-	}
-}
-
-// write makes the messages and publishes them while trouble begins.
+// write makes the messages. Their texts hold what GoToSocial takes for formatting.
 func (c *crash) write() (ids []string) {
-	for i := range crashMessages {
+	for i := range c.messages {
 		var m struct{ ID string }
 		c.call(http.MethodPost, "/messages", map[string]any{
-			"profile_id": c.profile, "title": fmt.Sprintf("Avviso numero %d", i+1), "body": fmt.Sprintf("Perché è così: *nota* %d.", i+1), "tags": []string{"prova"},
+			"profile_id": c.profile, "title": fmt.Sprintf("Avviso numero %d", i+1), "body": fmt.Sprintf("Perché è così: *nota* %d, `nome_del_file` e 5\\*3\\*2.", i+1), "tags": []string{"prova"},
 		}, &m)
 		ids = append(ids, m.ID)
 	}
 	return ids
 }
 
-// storm publishes the messages while processes are killed.
-func (c *crash) storm(kills int) {
+// storm publishes the messages while processes are killed and stand still.
+func (c *crash) storm(events int) {
 	c.trouble(true)
 	var ids []string
 	var list struct {
@@ -390,23 +303,27 @@ func (c *crash) storm(kills int) {
 			break
 		}
 	}
-	if len(ids) != crashMessages {
-		c.t.Fatalf("%d messages exist, want %d: an API call was lost or done twice", len(ids), crashMessages)
+	if len(ids) != c.messages {
+		c.t.Fatalf("%d messages exist, want %d: an API call was lost or done twice", len(ids), c.messages)
 	}
 	var publishing sync.WaitGroup
-	publishing.Go(func() { c.ask(time.Duration(kills) * time.Second) })
+	publishing.Go(func() { c.ask(time.Duration(events) * time.Second) })
 	c.answerAll(&publishing)
 	publishing.Go(func() {
 		for _, id := range ids {
 			c.call(http.MethodPost, "/messages/"+id+"/submit", map[string]any{}, nil)
 			c.call(http.MethodPost, "/messages/"+id+"/publish", map[string]any{}, nil)
-			// Spread over the whole storm, so that every kill finds work in hand.
-			<-time.After(time.Duration(kills) * 1100 * time.Millisecond / crashMessages)
+			// Spread over the whole storm, so that every event finds work in hand.
+			<-time.After(time.Duration(events) * 1100 * time.Millisecond / time.Duration(c.messages))
 		}
 	})
-	for range kills {
-		<-time.After(time.Duration(200+c.rng.IntN(1800)) * time.Millisecond)
-		i := c.rng.IntN(len(c.nodes))
+	for n := range events {
+		<-time.After(time.Duration(200+c.random(1800)) * time.Millisecond)
+		i := c.random(len(c.nodes))
+		if n%4 == 3 {
+			c.pause(i)
+			continue
+		}
 		c.kill(i)
 		c.start(i)
 	}
@@ -467,100 +384,4 @@ func (c *crash) open() (all []delivered) {
 		all = append(all, ds.Items...)
 	}
 	return all
-}
-
-// judge compares what the ledger says with what the far sides have.
-func (c *crash) judge(ids []string) {
-	platform := map[string]string{}
-	for name, id := range c.channels {
-		platform[id] = name
-	}
-	seen := c.truth()
-	states := map[string]map[string]int{}
-	for i, id := range ids {
-		title := fmt.Sprintf("Avviso numero %d", i+1)
-		var ds struct{ Items []delivered }
-		c.call(http.MethodGet, "/messages/"+id+"/deliveries", nil, &ds)
-		if len(ds.Items) != len(c.channels) {
-			c.t.Errorf("%s: %d deliveries, want %d", title, len(ds.Items), len(c.channels))
-		}
-		for _, d := range ds.Items {
-			name := platform[d.ChannelID]
-			if states[name] == nil {
-				states[name] = map[string]int{}
-			}
-			states[name][d.State]++
-			n := seen[name][title]
-			switch {
-			case n > 1:
-				c.t.Errorf("%s is on %s %d times", title, name, n)
-			case d.State == "out" && n != 1 && name != "email":
-				c.t.Errorf("%s: the ledger says out, %s has it %d times", title, name, n)
-			case d.State == "out" && name != "email" && d.URL == "":
-				c.t.Errorf("%s: out on %s without its address", title, name)
-			case d.State != "out" && d.State != "unconfirmed":
-				c.t.Errorf("%s on %s ended %s (%s)", title, name, d.State, d.Code)
-			}
-		}
-	}
-	c.judgeMail()
-	c.t.Logf("ended: %v", states)
-	if c.t.Failed() {
-		c.explain()
-	}
-}
-
-// explain logs what is needed to understand a failed run: what is open, what the
-// queue holds, what the servers said.
-func (c *crash) explain() {
-	for _, q := range []string{
-		`SELECT state || ' ' || error_code || ' lease until ' || CAST(lease_until - $1 AS TEXT) || ' next ' || CAST(next_at - $1 AS TEXT) || ' attempts ' || CAST(attempts AS TEXT), count(*)
-			FROM delivery WHERE state IN ('waiting', 'attempting') GROUP BY 1`,
-		`SELECT kind || ' ' || CAST(state AS TEXT) || CASE WHEN $1 > 0 THEN '' ELSE '' END, count(*) FROM river_job GROUP BY 1`,
-	} {
-		c.query(func(tx *db.Tx) error {
-			rows, err := db.All(c.t.Context(), tx, func(s db.Scanner) (line string, err error) {
-				var what string
-				var n int
-				err = s.Scan(&what, &n)
-				return fmt.Sprintf("%6d %s", n, what), err
-			}, q, db.At(time.Now()))
-			c.t.Logf("%s\n%v", strings.Join(rows, "\n"), err)
-			return nil
-		})
-	}
-	for _, n := range c.nodes {
-		text, _ := os.ReadFile(n.log.Name())
-		c.t.Logf("log of %s:\n%s", n.listen, tail(text, 6000))
-	}
-}
-
-func tail(b []byte, n int) []byte {
-	if len(b) > n {
-		return b[len(b)-n:]
-	}
-	return b
-}
-
-// truth counts, for each platform, how often each title is there.
-func (c *crash) truth() map[string]map[string]int {
-	seen := map[string]map[string]int{"mastodon": {}, "telegram": {}, "bluesky": {}}
-	count := func(name, text string) {
-		first, _, _ := strings.Cut(text, "\n")
-		seen[name][strings.TrimSpace(first)]++
-	}
-	for _, a := range c.square.Accepted() {
-		count("mastodon", a.Text)
-	}
-	for _, m := range c.telegram.Accepted() {
-		count("telegram", m.Text)
-	}
-	for _, r := range c.pds.Posts(c.t, c.account.DID) {
-		var post struct{ Text string }
-		if err := json.Unmarshal(r.Value, &post); err != nil {
-			c.t.Fatal(err)
-		}
-		count("bluesky", post.Text)
-	}
-	return seen
 }
