@@ -17,9 +17,9 @@ import (
 // of a lower ring; within a ring only the edges of sideways are allowed.
 var rings = [][]string{
 	{"count", "pb"}, // libraries: importable by anybody, they know nothing of the house
-	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "limit", "disk"}, // ground: no business words
-	{"institution", "people", "audit", "auth", "web", "api"},                                      // kit: who asks, how we answer
-	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"},                // domains
+	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "hostname", "limit", "disk"}, // ground: no business words
+	{"institution", "people", "audit", "auth", "web", "api"},                                                  // kit: who asks, how we answer
+	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"},                            // domains
 	{"app", "demo"}, // wiring
 	{"testkit"},     // tests only
 }
@@ -31,6 +31,7 @@ var sideways = map[string]string{
 	"db -> disk":               "only its owner reads the database",
 	"mail -> disk":             "a letter in the outbox is on the disk before it counts as sent",
 	"secret -> disk":           "a key is on the disk before anything is sealed with it",
+	"config -> hostname":       "names of hosts are kept in the form that leaves the house",
 	"config -> fault":          "a wrong setting is told like any wrong input",
 	"db -> fault":              "a full disk and a busy database are told to a person",
 	"fetch -> fault":           "an unreachable peer is told to a person",
@@ -38,6 +39,7 @@ var sideways = map[string]string{
 	"limit -> db":              "attempts are counted where all nodes see them",
 	"limit -> secret":          "what is counted is named by a keyed hash",
 	"jobs -> db":               "a job is enqueued in the caller's transaction",
+	"mail -> hostname":         "an address has the form that other servers know",
 	"mail -> fault":            "a wrong address is told to a person",
 	"api -> institution":       "a token acts in one institution",
 	"api -> people":            "a route needs permission",

@@ -17,6 +17,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
@@ -82,7 +83,7 @@ func (s *Service) party(r *http.Request) (*webauthn.WebAuthn, error) {
 	}
 	u := s.site(r)
 	timeout := webauthn.TimeoutConfig{Enforce: true, Timeout: ceremonyLife, TimeoutUVD: ceremonyLife}
-	return webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: u.Hostname(), RPOrigins: []string{u.Scheme + "://" + u.Host},
+	return webauthn.New(&webauthn.Config{RPID: u.Hostname(), RPDisplayName: hostname.Readable(u.Hostname()), RPOrigins: []string{u.Scheme + "://" + u.Host},
 		Timeouts: webauthn.TimeoutsConfig{Login: timeout, Registration: timeout}})
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -39,7 +40,7 @@ func (s *Service) renderTOTP(w http.ResponseWriter, r *http.Request, form *web.F
 		}
 		page.Confirmed, page.Prepared = g.confirmed, found && !g.confirmed
 		if page.Prepared {
-			setup, err := g.setup(who.Actor, s.base.Hostname())
+			setup, err := g.setup(who.Actor, hostname.Readable(s.base.Hostname()))
 			page.Key, page.Image = setup.Key, template.URL(setup.Image)
 			return err
 		}

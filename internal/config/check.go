@@ -10,6 +10,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+
+	"codeberg.org/arengo/arengo/internal/hostname"
 )
 
 // complete fills in what follows from other settings.
@@ -29,31 +32,61 @@ func (c *Config) complete() {
 	c.BaseURL = strings.TrimRight(c.BaseURL, "/")
 }
 
+// names brings the names of hosts to the form that DNS, letters and other servers
+// know: everything that leaves the house is made of them.
+func (c *Config) names(p *problems) {
+	for _, one := range []struct {
+		name  string
+		at    *string
+		form  func(string) (string, error)
+		wrong string
+	}{
+		{"base_url", &c.BaseURL, hostname.URL, "config.expected.base_url"},
+		{"plc_directory", &c.PLCDirectory, hostname.URL, "config.expected.url"},
+		{"oidc.issuer", &c.OIDC.Issuer, hostname.URL, "config.expected.url"},
+		{"smtp.host", &c.SMTP.Host, hostname.ASCII, "config.expected.host"},
+		{"smtp.hello", &c.SMTP.Hello, hostname.ASCII, "config.expected.host"},
+		{"smtp.from", &c.SMTP.From, hostname.Mail, "config.expected.address"},
+		{"smtp.dkim_domain", &c.SMTP.DKIMDomain, hostname.ASCII, "config.expected.host"},
+		{"s3.endpoint", &c.S3.Endpoint, hostname.HostPort, "config.expected.host"},
+	} {
+		if *one.at == "" {
+			continue
+		}
+		form, err := one.form(*one.at)
+		if err != nil {
+			p.add(one.name, one.wrong)
+			continue
+		}
+		*one.at = form
+	}
+}
+
 // check refuses values that no part could work with.
 func (c *Config) check(p *problems) {
 	if _, port, err := net.SplitHostPort(c.Listen); err != nil || port == "" {
-		p.add("listen", "host:port is expected", "config.expected.listen")
+		p.add("listen", "config.expected.listen")
 	} else if _, err := net.LookupPort("tcp", port); err != nil {
-		p.add("listen", "no such port", "config.expected.listen")
+		p.add("listen", "config.expected.listen")
 	}
 	if c.Data == "" {
-		p.add("data", "a folder is needed", "config.expected.folder")
+		p.add("data", "config.expected.folder")
 	}
 	if u, err := url.Parse(c.Database); c.Database != "" && (err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		p.add("database", "postgres://… is expected", "config.expected.database")
+		p.add("database", "config.expected.database")
 	}
 	if u, err := url.Parse(c.BaseURL); c.BaseURL != "" && (err != nil || !web(u) || u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil) {
-		p.add("base_url", "an address such as https://comune.example, without a path, is expected", "config.expected.base_url")
+		p.add("base_url", "config.expected.base_url")
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil || c.Zone == "" || c.Zone == "Local" {
-		p.add("zone", "a time zone such as Europe/Rome is expected", "config.expected.zone")
+		p.add("zone", "config.expected.zone")
 	}
 	oneOf(p, "locale", c.Locale, "it", "en")
 	oneOf(p, "log_level", c.LogLevel, "debug", "info", "warn", "error")
 	networks(p, "allow_private", c.AllowPrivate)
 	networks(p, "trusted_proxies", c.TrustedProxies)
 	if u, err := url.Parse(c.PLCDirectory); c.PLCDirectory != "" && (err != nil || !web(u)) {
-		p.add("plc_directory", "an https address is expected", "config.expected.url")
+		p.add("plc_directory", "config.expected.url")
 	}
 	c.checkSMTP(p)
 	c.checkServices(p)
@@ -64,7 +97,7 @@ func web(u *url.URL) bool { return (u.Scheme == "https" || u.Scheme == "http") &
 func oneOf(p *problems, name, value string, choices ...string) {
 	if !slices.Contains(choices, value) {
 		all := strings.Join(choices, ", ")
-		p.add(name, "one of "+all+" is expected", "config.expected.choice", all)
+		p.add(name, "config.expected.choice", all)
 	}
 }
 
@@ -76,18 +109,18 @@ func networks(p *problems, name string, all []string) {
 			continue
 		}
 		if _, err := netip.ParsePrefix(n); err != nil {
-			p.add(name, n+" is no network such as 10.0.0.0/8", "config.expected.network", n)
+			p.add(name, "config.expected.network", n)
 		}
 	}
 }
 
 func (c *Config) checkSMTP(p *problems) {
 	oneOf(p, "smtp.tls", c.SMTP.TLS, "starttls", "tls", "none")
-	if a, err := mail.ParseAddress(c.SMTP.From); c.SMTP.From != "" && (err != nil || a.Address != c.SMTP.From) {
-		p.add("smtp.from", "an address such as notizie@comune.example is expected", "config.expected.address")
+	if a, err := mail.ParseAddress(c.SMTP.From); c.SMTP.From != "" && (err != nil || a.Address != c.SMTP.From || strings.ContainsFunc(a.Address, func(r rune) bool { return r > unicode.MaxASCII })) {
+		p.add("smtp.from", "config.expected.address")
 	}
 	if c.SMTP.Host != "" && c.SMTP.From == "" {
-		p.add("smtp.from", "needed because smtp.host is set", "config.expected.together", "smtp.host")
+		p.add("smtp.from", "config.expected.together", "smtp.host")
 	}
 	together(p, map[string]string{"smtp.dkim_domain": c.SMTP.DKIMDomain, "smtp.dkim_selector": c.SMTP.DKIMSelector, "smtp.dkim_key": c.SMTP.DKIMKey})
 }
@@ -95,11 +128,11 @@ func (c *Config) checkSMTP(p *problems) {
 func (c *Config) checkServices(p *problems) {
 	together(p, map[string]string{"s3.endpoint": c.S3.Endpoint, "s3.bucket": c.S3.Bucket, "s3.access_key": c.S3.AccessKey, "s3.secret_key": c.S3.SecretKey})
 	if strings.Contains(c.S3.Endpoint, "/") {
-		p.add("s3.endpoint", "a host without https:// is expected", "config.expected.host")
+		p.add("s3.endpoint", "config.expected.host")
 	}
 	together(p, map[string]string{"oidc.issuer": c.OIDC.Issuer, "oidc.client_id": c.OIDC.ClientID, "oidc.client_secret": c.OIDC.ClientSecret})
 	if u, err := url.Parse(c.OIDC.Issuer); c.OIDC.Issuer != "" && (err != nil || !web(u)) {
-		p.add("oidc.issuer", "an https address is expected", "config.expected.url")
+		p.add("oidc.issuer", "config.expected.url")
 	}
 }
 
@@ -113,7 +146,7 @@ func together(p *problems, group map[string]string) {
 	set := names[at]
 	for _, name := range names {
 		if group[name] == "" {
-			p.add(name, "needed because "+set+" is set", "config.expected.together", set)
+			p.add(name, "config.expected.together", set)
 		}
 	}
 }

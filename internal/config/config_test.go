@@ -93,8 +93,6 @@ func TestMisspeltNameIsRefusedWithTheNearest(t *testing.T) {
 		{file: "base-url = \"https://a.it\"", name: "base-url", near: "base_url"},
 		{file: "[stmp]\nhost = \"a\"", name: "stmp.host", near: "smtp.host"},
 		{file: "[smtp]\npasword_file = \"a\"", name: "smtp.pasword_file", near: "smtp.password_file"},
-		{args: []string{"--lisen", ":1"}, name: "--lisen", near: "--listen"},
-		{args: []string{"-smtp-prot=1"}, name: "--smtp-prot", near: "--smtp-port"},
 	} {
 		_, err := load(c.args, nil, map[string]string{filepath.Join("data", config.FileName): c.file})
 		f := fault.Of(err)
@@ -102,8 +100,11 @@ func TestMisspeltNameIsRefusedWithTheNearest(t *testing.T) {
 			t.Errorf("%v %q: got %v", c.args, c.file, err)
 			continue
 		}
-		if !strings.Contains(err.Error(), "did you mean "+c.near+"?") {
-			t.Errorf("the text for the terminal is %q", err)
+	}
+	for given, near := range map[string]string{"--lisen": "--listen", "-smtp-prot=1": "--smtp-port", "--hlp": "--help"} {
+		_, err := load([]string{given, ":1"}, nil, nil)
+		if f := fault.Of(err); f.Kind != fault.Invalid || f.Text.Key != "config.flag.unknown" || f.Text.Args[1] != near {
+			t.Errorf("%s: got %v", given, err)
 		}
 	}
 	err := config.UnknownEnv([]string{"PATH=/bin", "ARENGO_DATA=x", "ARENGO_CONFIG=y", "ARENGO_SMTP_PASSWORD_FILE=z", "ARENGO_SMPT_HOST=h"})
@@ -152,6 +153,116 @@ func TestWrongValuesAreAllReportedAtOnce(t *testing.T) {
 	_, err := load([]string{"--config", "f", "--locale", "fr"}, nil, map[string]string{"f": "zone=\"X\"\nlog_level=\"y\""})
 	if f := fault.Of(err); len(f.Fields) != 3 {
 		t.Errorf("three wrong values, %d faults", len(f.Fields))
+	}
+}
+
+// Each setting with each kind of nonsense: what is said is said in words, in both
+// languages, and never names a key of the catalogue.
+func TestWrongSettingNeverShowsAKeyOfTheCatalogue(t *testing.T) {
+	texts, err := i18n.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused, keys := map[string]bool{}, texts.Keys()
+	judge := func(what string, err error) {
+		t.Helper()
+		if err == nil {
+			return
+		}
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", what, err)
+			return
+		}
+		var both []string
+		for _, lang := range i18n.Languages() {
+			text, fields := texts.For(lang, time.UTC).Fault(err)
+			said := text + " " + fmt.Sprint(fields)
+			for _, key := range keys {
+				if strings.Contains(said, key) {
+					t.Errorf("%s: %q shows the key %s", what, said, key)
+				}
+			}
+			if strings.Contains(said, "{") || strings.Contains(said, "%!") {
+				t.Errorf("%s: %q has an empty place", what, said)
+			}
+			both = append(both, said)
+		}
+		if both[0] == both[1] {
+			t.Errorf("%s: said in one language only: %q", what, both[0])
+		}
+	}
+	for _, s := range config.Describe() {
+		for _, value := range []string{"!", "-1", "a b", "ù ù", "http://", "ftp://x/y", "\x00", ":::", strings.Repeat("9", 400), "10.0.0.0/99", "../..", "a@b@c", "/nowhere"} {
+			_, err := load(nil, map[string]string{s.Env: value}, nil)
+			judge(s.Env+"="+value, err)
+			refused[s.Name] = refused[s.Name] || err != nil
+			if s.InFile {
+				_, err = load(nil, map[string]string{s.Env + "_FILE": value}, nil)
+				judge(s.Env+"_FILE="+value, err)
+			}
+			if s.Flag != "" {
+				_, err = load([]string{"--" + s.Flag + "=" + value}, nil, nil)
+				judge("--"+s.Flag+"="+value, err)
+			}
+			_, err = load([]string{"--config", "f"}, nil, map[string]string{"f": fmt.Sprintf("%q = %q", s.Name+"x", value)})
+			judge(s.Name+"x", err)
+		}
+	}
+	for _, args := range [][]string{{"--config", "/nowhere"}, {"--nothing"}, {"--data"}, {"--demo=perhaps"}, {"--=x"}, {"---"}} {
+		_, err := load(args, nil, nil)
+		if err == nil {
+			t.Errorf("%v is accepted", args)
+		}
+		judge(fmt.Sprint(args), err)
+	}
+	for _, name := range []string{"listen", "database", "base_url", "zone", "locale", "smtp.port", "smtp.from", "smtp.host", "s3.bucket", "oidc.issuer", "lease", "demo"} {
+		if !refused[name] {
+			t.Errorf("no nonsense for %s was refused", name)
+		}
+	}
+}
+
+func TestNamesWithAccentsAreKeptInASCII(t *testing.T) {
+	c, err := load(nil, map[string]string{"ARENGO_BASE_URL": "http://Cantù.example:8443", "ARENGO_SMTP_HOST": "posta.cantù.example", "ARENGO_SMTP_FROM": "notizie@cantù.example",
+		"ARENGO_SMTP_DKIM_DOMAIN": "cantù.example", "ARENGO_SMTP_DKIM_SELECTOR": "a", "ARENGO_SMTP_DKIM_KEY": "k", "ARENGO_PLC_DIRECTORY": "https://città.example/x"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for got, want := range map[string]string{c.BaseURL: "http://xn--cant-ora.example:8443", c.SMTP.Host: "posta.xn--cant-ora.example", c.SMTP.From: "notizie@xn--cant-ora.example",
+		c.SMTP.DKIMDomain: "xn--cant-ora.example", c.PLCDirectory: "https://xn--citt-3na.example/x"} {
+		if got != want {
+			t.Errorf("kept %q, want %q", got, want)
+		}
+	}
+	if _, err := load(nil, map[string]string{"ARENGO_SMTP_FROM": "notizìe@cantù.example"}, nil); !fault.Is(err, fault.Invalid) {
+		t.Errorf("an accent before the @, which few servers take: %v", err)
+	}
+}
+
+func TestLanguageIsKnownBeforeAnythingElse(t *testing.T) {
+	files := map[string]string{"f": "locale = \"en\"", "broken": "locale = ", filepath.Join("d", config.FileName): "locale = \"en\""}
+	read := func(p string) ([]byte, error) {
+		if text, ok := files[p]; ok {
+			return []byte(text), nil
+		}
+		return nil, fs.ErrNotExist
+	}
+	for _, k := range []struct {
+		args, env, want string
+	}{
+		{"", "", "it"}, {"", "LANG=en_GB.UTF-8", "en"}, {"", "LANG=it_IT.UTF-8", "it"}, {"", "LANG=C.UTF-8", "it"}, {"", "LANG=POSIX", "it"}, {"", "LANG=de_DE", "en"},
+		{"", "LANG=en_GB LC_ALL=it_IT", "it"}, {"", "LANG=en_GB ARENGO_LOCALE=it", "it"}, {"--locale en", "ARENGO_LOCALE=it", "en"}, {"--locale=en", "", "en"},
+		{"--locale", "", "it"}, {"--locale fr", "LANG=en_GB", "en"}, {"--config f", "LANG=it_IT", "en"}, {"--config broken", "", "it"}, {"--data d", "", "en"},
+		{"", "ARENGO_DATA=d", "en"}, {"", "ARENGO_CONFIG=f", "en"}, {"--locale it", "ARENGO_CONFIG=f", "it"},
+	} {
+		env := map[string]string{}
+		for _, e := range strings.Fields(k.env) {
+			name, v, _ := strings.Cut(e, "=")
+			env[name] = v
+		}
+		if got := config.Language(strings.Fields(k.args), func(n string) string { return env[n] }, read); got != k.want {
+			t.Errorf("%q with %q speaks %s, want %s", k.args, k.env, got, k.want)
+		}
 	}
 }
 

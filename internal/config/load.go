@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,8 +23,7 @@ const FileName = "arengo.toml"
 
 // Load reads a configuration: args are the flags after the command's name, env
 // looks up an environment variable ("" when it is not set), files are read with
-// os.ReadFile. It fails with Invalid, listing everything that is wrong; the text of
-// the error says it in English, the fields in the reader's language.
+// os.ReadFile. It fails with Invalid, listing everything that is wrong.
 func Load(args []string, env func(string) string) (Config, error) {
 	fs := flag.NewFlagSet("arengo", flag.ContinueOnError)
 	f := Register(fs)
@@ -63,41 +63,55 @@ func (v flagValue) String() string     { return "" }
 func (v flagValue) Set(s string) error { v.given[v.s.name] = s; return nil }
 func (v flagValue) IsBoolFlag() bool   { return v.s.toggle }
 
-// Parse reads the command line. It fails with Invalid for an unknown flag, and
-// with flag.ErrHelp when help was asked for.
+// Parse reads the command line. It fails with Invalid for an unknown flag and for
+// a value of the wrong kind, and with flag.ErrHelp when help was asked for.
 func (f *Flags) Parse(args []string) error {
 	err := f.set.Parse(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return err
 	}
-	const unknown = "flag provided but not defined: -"
-	name, ok := strings.CutPrefix(err.Error(), unknown)
-	if !ok {
-		return fault.New(fault.Invalid, "config.flag", err.Error()).Because(err)
+	said := err.Error()
+	if name, ok := strings.CutPrefix(said, "flag provided but not defined: -"); ok {
+		name = "--" + strings.TrimPrefix(name, "-")
+		known := []string{"--help"}
+		f.set.VisitAll(func(g *flag.Flag) { known = append(known, "--"+g.Name) })
+		return fault.New(fault.Invalid, "config.flag.unknown", name, Nearest(name, known)).Because(err)
 	}
-	var known []string
-	f.set.VisitAll(func(g *flag.Flag) { known = append(known, g.Name) })
-	near := nearest(strings.TrimPrefix(name, "-"), known)
-	return fault.InvalidField("--"+strings.TrimPrefix(name, "-"), "config.unknown", "--"+near).
-		Because(fmt.Errorf("unknown flag --%s; did you mean --%s?", strings.TrimPrefix(name, "-"), near))
+	if name, ok := strings.CutPrefix(said, "flag needs an argument: -"); ok {
+		return fault.New(fault.Invalid, "config.flag.value", "--"+strings.TrimPrefix(name, "-")).Because(err)
+	}
+	if m := wrongValue.FindStringSubmatch(said); m != nil {
+		return fault.New(fault.Invalid, "config.flag.wrong", m[1], "--"+m[2]).Because(err)
+	}
+	return fault.New(fault.Invalid, "config.flag.form", strings.TrimPrefix(said, "bad flag syntax: ")).Because(err)
 }
+
+// wrongValue is how package flag refuses a value.
+var wrongValue = regexp.MustCompile(`^invalid (?:boolean )?value ("(?:[^"\\]|\\.)*") for (?:flag )?-([^:]+):`)
 
 // problems gathers all that is wrong, so that an administrator sees it at once.
-type problems struct {
-	fields fault.Fields
-	errs   []error
-}
+type problems struct{ fault.Fields }
 
-func (p *problems) add(name, english, key string, args ...any) {
-	p.fields.Add(name, key, args...)
-	p.errs = append(p.errs, fmt.Errorf("%s: %s", name, english))
+// add records a problem of a setting, once.
+func (p *problems) add(name, key string, args ...any) {
+	if !slices.ContainsFunc(p.Fields, func(f fault.Field) bool { return f.Name == name && f.Key == key }) {
+		p.Add(name, key, args...)
+	}
 }
 
 func (p *problems) err() error {
-	if len(p.errs) == 0 {
+	if len(p.Fields) == 0 {
 		return nil
 	}
-	return &fault.Error{Kind: fault.Invalid, Text: fault.Text{Key: "config.wrong"}, Fields: p.fields, Err: errors.Join(p.errs...)}
+	return &fault.Error{Kind: fault.Invalid, Text: fault.Text{Key: "config.wrong"}, Fields: p.Fields}
+}
+
+// reason is why something could not be read, in words when there are any.
+func reason(err error) any {
+	if t, ok := fault.System(err); ok {
+		return t
+	}
+	return err.Error()
 }
 
 // Load puts the sources together and checks the whole.
@@ -119,14 +133,14 @@ func (f *Flags) Load(env func(string) string, read func(string) ([]byte, error))
 	known := names()
 	for _, name := range slices.Sorted(maps.Keys(fromFile)) {
 		if !slices.Contains(known, name) {
-			near := nearest(name, known)
-			p.add(name, fmt.Sprintf("no such setting in %s; did you mean %s?", c.File, near), "config.unknown", near)
+			near := Nearest(name, known)
+			p.add(name, "config.unknown", near)
 		}
 	}
 	for _, s := range rows {
 		value, source, err := s.find(fromFile, env, f.given, read)
 		if err != nil {
-			p.add(s.name, err.Error(), "config.unreadable", err.Error())
+			p.add(s.name, "config.unreadable", reason(err))
 			continue
 		}
 		if source == FromDefault {
@@ -136,11 +150,12 @@ func (f *Flags) Load(env func(string) string, read func(string) ([]byte, error))
 		if err := s.set(&c, value); err != nil {
 			var e expected
 			errors.As(err, &e)
-			p.add(s.name, fmt.Sprintf("%s %v", e.key, e.args), e.key, e.args...)
+			p.add(s.name, e.key, e.args...)
 		}
 	}
 	if p.err() == nil {
 		c.complete()
+		c.names(&p)
 		c.check(&p)
 	}
 	if err := p.err(); err != nil {
@@ -171,11 +186,11 @@ func (f *Flags) readFile(c *Config, env func(string) string, read func(string) (
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "config.file.missing", path).Because(fmt.Errorf("read configuration: %w", err))
+		return nil, fault.New(fault.Invalid, "config.file.missing", path, reason(err)).Because(err)
 	}
 	values, err := parseFile(string(text))
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "config.file.broken", path, err.Error()).Because(fmt.Errorf("read configuration %s: %w", path, err))
+		return nil, fault.New(fault.Invalid, "config.file.broken", path, err.Error()).Because(err)
 	}
 	c.File = path
 	return values, nil
@@ -249,15 +264,15 @@ func UnknownEnv(environ []string) error {
 	for _, e := range slices.Sorted(slices.Values(environ)) {
 		name, _, _ := strings.Cut(e, "=")
 		if strings.HasPrefix(name, "ARENGO_") && !strings.HasPrefix(name, "ARENGO_TEST_") && !slices.Contains(known, name) {
-			near := nearest(name, known)
-			p.add(name, "no such setting; did you mean "+near+"?", "config.unknown", near)
+			near := Nearest(name, known)
+			p.add(name, "config.unknown", near)
 		}
 	}
 	return p.err()
 }
 
-// nearest returns the known name with the fewest slips of the typist.
-func nearest(name string, known []string) string {
+// Nearest returns the known name with the fewest slips of the typist.
+func Nearest(name string, known []string) string {
 	best, least := "", -1
 	for _, k := range known {
 		if d := distance(name, k); least < 0 || d < least {

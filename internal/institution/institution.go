@@ -5,8 +5,11 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/hostname"
+	"codeberg.org/arengo/arengo/internal/people"
 )
 
 // Institution is a tenant.
@@ -84,10 +87,24 @@ var accents = strings.NewReplacer(
 
 func foldASCII(s string) string { return accents.Replace(s) }
 
-func (i Institution) check() error {
+// check refuses what cannot be kept, and brings names to the form that is.
+func (i *Institution) check() error {
 	var f fault.Fields
 	if strings.TrimSpace(i.Name) == "" {
 		f.Add("name", "institution.name.missing")
+	}
+	for n, h := range i.Hosts {
+		name, err := hostname.HostPort(h)
+		if err != nil {
+			f.Add("hosts", "institution.host.form", h)
+		}
+		i.Hosts[n] = Host(name)
+	}
+	// Letters are answered to it: one that nobody can write to would keep them from leaving.
+	if address, ok := people.Address(i.Email); ok {
+		i.Email = address
+	} else if i.Email != "" {
+		f.Add("email", "people.email.form")
 	}
 	if !slugForm.MatchString(i.Slug) {
 		f.Add("slug", "institution.slug.form")
@@ -125,8 +142,13 @@ func (p Profile) check() error {
 	return f.Err()
 }
 
-// Host is a host name as it is compared: lower case, without port.
+// Host is a host name as it is compared: in ASCII, lower case, without port.
 func Host(h string) string {
+	if strings.ContainsFunc(h, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if ascii, err := hostname.HostPort(h); err == nil {
+			h = ascii
+		}
+	}
 	h = strings.ToLower(strings.TrimSpace(h))
 	if i := strings.LastIndexByte(h, ':'); i > 0 && !strings.HasSuffix(h, "]") {
 		h = h[:i]

@@ -81,7 +81,7 @@ func setHosts(ctx context.Context, tx *db.Tx, id string, hosts []string) error {
 		return err
 	}
 	for _, h := range hosts {
-		n, err := tx.Change(ctx, `INSERT INTO institution_host (institution_id, host) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING`, id, Host(h))
+		n, err := tx.Change(ctx, `INSERT INTO institution_host (institution_id, host) VALUES ($1, $2) ON CONFLICT (host) DO NOTHING`, id, h)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/audit"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
@@ -77,7 +78,7 @@ func (g *pages) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	form := web.NewForm("name", i.Name, "motto", i.Motto, "locale", i.Locale, "zone", i.Zone, "colour", i.Colour,
 		"site_url", i.SiteURL, "privacy_url", i.PrivacyURL, "accessibility_url", i.AccessibilityURL, "legal_url", i.LegalURL,
-		"address", i.Address, "email", i.Email, "phone", i.Phone, "keep_days", fmt.Sprint(i.KeepDays), "version", fmt.Sprint(i.Version))
+		"address", i.Address, "email", hostname.Readable(i.Email), "phone", i.Phone, "keep_days", fmt.Sprint(i.KeepDays), "version", fmt.Sprint(i.Version))
 	return g.render(w, r, form, i)
 }
 

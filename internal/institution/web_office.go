@@ -93,7 +93,9 @@ func (g *pages) saveOffice(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	o.Name, o.Email, o.Phone = form.Limited("name", maxLine), form.Limited("email", maxLine), form.Limited("phone", maxLine)
-	if _, ok := people.Address(o.Email); o.Email != "" && !ok {
+	if address, ok := people.Address(o.Email); ok {
+		o.Email = address
+	} else if o.Email != "" {
 		form.Add("email", "people.email.form")
 	}
 	if err = form.Err(); err == nil {

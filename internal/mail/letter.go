@@ -16,9 +16,9 @@ import (
 	"unicode"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"github.com/emersion/go-msgauth/dkim"
 	gomail "github.com/wneessen/go-mail"
-	"golang.org/x/net/idna"
 )
 
 // Address is a mailbox with the name shown beside it, which may be empty.
@@ -68,11 +68,10 @@ func NormalAddress(field, typed string) (string, error) {
 	if at < 1 || len(s) > 254 || at > 64 { // RFC 5321, 4.5.3.1
 		return "", bad
 	}
-	host, err := idna.Lookup.ToASCII(strings.ToLower(s[at+1:]))
-	if err != nil || !strings.Contains(host, ".") || strings.HasSuffix(host, ".") {
+	s, err := hostname.Mail(s)
+	if err != nil || !strings.Contains(s[at:], ".") {
 		return "", bad
 	}
-	s = s[:at] + "@" + host
 	a, err := netmail.ParseAddress(s)
 	if err != nil || a.Address != s || a.Name != "" || strings.IndexFunc(s, notPlain) >= 0 {
 		return "", bad

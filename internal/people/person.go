@@ -1,13 +1,13 @@
 package people
 
 import (
-	"net/mail"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/mail"
 )
 
 // Person is somebody who works in one institution or in several.
@@ -40,18 +40,18 @@ const (
 	maxEmail = 254
 )
 
-// Address is an e-mail address as it is stored and compared: in lower case. ok
-// is false for text that is no plain address.
+// Address is an e-mail address as it is stored and compared: in lower case, its
+// domain in ASCII. ok is false for text that is no plain address: one that package
+// mail would not write to must not be stored.
 func Address(text string) (address string, ok bool) {
 	text = strings.ToLower(strings.TrimSpace(text))
-	a, err := mail.ParseAddress(text)
-	if err != nil || a.Address != text || len(text) > maxEmail || !strings.Contains(text[strings.LastIndexByte(text, '@')+1:], ".") {
-		// A host without a dot is accepted only where no mail leaves the machine.
-		if err != nil || a.Address != text || !strings.HasSuffix(text, "@localhost") {
-			return "", false
-		}
+	// A host without a dot is accepted only where no mail leaves the machine.
+	if here, local := strings.CutSuffix(text, "@localhost"); local {
+		_, err := mail.NormalAddress("email", here+"@localhost.localdomain")
+		return text, err == nil
 	}
-	return text, true
+	address, err := mail.NormalAddress("email", text)
+	return address, err == nil
 }
 
 func (p *Person) check() error {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -25,6 +26,7 @@ import (
 //	field FORM "name" "label.key" "option" value…   for {{template "field"}}
 //	option VALUE LABEL  a choice of a select, radio or checkbox field
 //	lang                the language code
+//	readable            a handle, address or host with its accents: for eyes only
 func (k *Kit) funcs(p *i18n.Printer) template.FuncMap {
 	return template.FuncMap{
 		"t": p.T, "date": p.Date, "dateShort": p.DateShort, "datetime": p.DateTime, "datetimeShort": p.DateTimeShort,
@@ -36,6 +38,7 @@ func (k *Kit) funcs(p *i18n.Printer) template.FuncMap {
 		"query":    query,
 		"dict":     dict,
 		"lang":     p.Lang,
+		"readable": hostname.Readable,
 		"field": func(form any, name, label string, options ...any) (layout.Field, error) {
 			return newField(p, form, name, label, options)
 		},

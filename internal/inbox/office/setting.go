@@ -39,9 +39,11 @@ const maxTarget = 720 * time.Hour
 const maxClosings = 200
 
 // check refuses what would never come due.
-func (s Setting) check() error {
+func (s *Setting) check() error {
 	var f fault.Fields
-	if address, ok := people.Address(s.HeadEmail); s.HeadEmail != "" && (!ok || address == "") {
+	if address, ok := people.Address(s.HeadEmail); ok {
+		s.HeadEmail = address
+	} else if s.HeadEmail != "" {
 		f.Add("head_email", "people.email.form")
 	}
 	if s.Target < 0 || s.Target > maxTarget {

@@ -10,9 +10,8 @@ import (
 	"net/url"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/hostname"
 )
 
 // Why a name leads to no actor. Other errors are of the network (package fetch).
@@ -58,15 +57,9 @@ func ParseHandle(s string) (Handle, error) {
 	if err != nil || u.Host != host || u.Hostname() == "" {
 		return Handle{}, fmt.Errorf("%w: host %.100q", ErrHandle, host)
 	}
-	name, err := idna.Lookup.ToASCII(strings.ToLower(u.Hostname()))
+	name, err := hostname.HostPort(host)
 	if err != nil {
-		if !strings.Contains(u.Hostname(), ":") { // an IPv6 address is no name
-			return Handle{}, fmt.Errorf("%w: host %.100q", ErrHandle, host)
-		}
-		return Handle{user, strings.ToLower(host)}, nil
-	}
-	if p := u.Port(); p != "" {
-		name += ":" + p
+		return Handle{}, fmt.Errorf("%w: host %.100q", ErrHandle, host)
 	}
 	return Handle{user, name}, nil
 }
