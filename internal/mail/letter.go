@@ -68,8 +68,9 @@ func NormalAddress(field, typed string) (string, error) {
 	if at < 1 || len(s) > 254 || at > 64 { // RFC 5321, 4.5.3.1
 		return "", bad
 	}
+	trailing := strings.HasSuffix(s, ".")
 	s, err := hostname.Mail(s)
-	if err != nil || !strings.Contains(s[at:], ".") {
+	if err != nil || trailing || !strings.Contains(s[at:], ".") {
 		return "", bad
 	}
 	a, err := netmail.ParseAddress(s)
