@@ -179,6 +179,7 @@ type Rich struct {
 	Kind      string // publication.kind: what the message is on the site
 	Summary   string
 	HTML      string // the body, sanitised
+	Written   bool   // somebody wrote Post.Text for this channel: it stands instead of HTML
 	Event     *Event
 	Published time.Time
 	Updated   time.Time // zero while never corrected

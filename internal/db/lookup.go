@@ -26,15 +26,20 @@ func (db *DB) Lookup(q string) *Lookup { return &Lookup{db: db, q: db.rebind(q)}
 // Scan asks for the row of one argument and stores its columns in dest. ErrNone when
 // there is none.
 func (l *Lookup) Scan(ctx context.Context, arg any, dest ...any) error {
+	return l.ScanAll(ctx, []any{arg}, dest...)
+}
+
+// ScanAll is Scan for a query of several arguments.
+func (l *Lookup) ScanAll(ctx context.Context, args []any, dest ...any) error {
 	count(ctx)
 	if l.db.pool != nil {
-		return classify(none(l.db.pool.QueryRow(ctx, l.q, arg).Scan(dest...)))
+		return classify(none(l.db.pool.QueryRow(ctx, l.q, args...).Scan(dest...)))
 	}
 	stmt, err := l.prepared(ctx)
 	if err != nil {
 		return classify(err)
 	}
-	return classify(stmt.QueryRowContext(ctx, arg).Scan(dest...))
+	return classify(stmt.QueryRowContext(ctx, args...).Scan(dest...))
 }
 
 // none gives the driver's word for "no row" our name.

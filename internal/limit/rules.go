@@ -31,6 +31,10 @@ const (
 	Feeds
 	FeedHost
 	Notices
+	Activities
+	ActivityServer
+	ActivityKeys
+	ActivityKeysAll
 )
 
 // Counted is what a bucket belongs to.
@@ -47,6 +51,8 @@ const (
 	ByHost    Counted = "host"    // a host that we are made to call
 	ByToken   Counted = "token"   // an API token
 	ByTicket  Counted = "ticket"  // one question that we asked
+	ByServer  Counted = "server"  // a server of the Fediverse, as one network says to be it
+	ByAll     Counted = "all"     // whoever it is
 )
 
 // Line is what the table says of a rule.
@@ -83,6 +89,10 @@ var rules = [...]Line{
 	Feeds:             {"feeds", ByNetwork, 60, 10 * time.Second},
 	FeedHost:          {"feeds.host", ByHost, 60, 10 * time.Second},
 	Notices:           {"notices", ByNetwork, 30, 30 * time.Second},
+	Activities:        {"activities", ByNetwork, 3000, 10 * time.Millisecond},
+	ActivityServer:    {"activities.server", ByServer, 600, 33 * time.Millisecond},
+	ActivityKeys:      {"activities.keys", ByNetwork, 60, time.Second},
+	ActivityKeysAll:   {"activities.keys.all", ByAll, 300, 100 * time.Millisecond},
 }
 
 // Line is what the table says of the rule.

@@ -49,6 +49,7 @@ func (d *Desk) post(ctx context.Context, c Content, files map[string]Media, ch c
 	if p.Rich, err = d.rich(c, inst); err != nil {
 		return p, nil, err
 	}
+	p.Rich.Written = choice.Edited
 	p.Card = &channel.Card{URL: link, Title: c.Title, Description: Summary(plain, 200)}
 	if len(media) == 0 {
 		if p.Card.Image, err = d.cardImage(ctx, c, files, caps); err != nil {

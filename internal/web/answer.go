@@ -31,6 +31,9 @@ func NotModified(w http.ResponseWriter, r *http.Request, etag string, modified t
 	if !Unchanged(r, etag, modified) {
 		return false
 	}
+	if theirs := matching(r.Header.Get("If-None-Match"), etag); theirs != "" {
+		h.Set("ETag", theirs) // plain or gzipped, as the reader has it
+	}
 	w.WriteHeader(http.StatusNotModified)
 	return true
 }
@@ -42,7 +45,7 @@ func Unchanged(r *http.Request, etag string, modified time.Time) bool {
 		return false
 	}
 	if known := r.Header.Get("If-None-Match"); known != "" {
-		return matches(known, etag)
+		return matching(known, etag) != ""
 	}
 	given := r.Header.Get("If-Modified-Since")
 	if given == "" || modified.IsZero() {
@@ -52,18 +55,31 @@ func Unchanged(r *http.Request, etag string, modified time.Time) bool {
 	return err == nil && !modified.Truncate(time.Second).After(since)
 }
 
-// matches compares weakly: a compressed answer has the same meaning.
-func matches(known, etag string) bool {
+// matching is the validator among those that a reader knows which means the same as
+// etag, plain or gzipped; "" for none. It compares weakly: a gzipped answer has the same meaning.
+func matching(known, etag string) string {
 	if etag == "" {
-		return false
+		return ""
+	}
+	bare := func(tag string) string {
+		tag = strings.TrimPrefix(tag, "W/")
+		if plain, ok := strings.CutSuffix(tag, zipped+`"`); ok {
+			return plain + `"`
+		}
+		return tag
 	}
 	for candidate := range strings.SplitSeq(known, ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == strings.TrimPrefix(etag, "W/") {
-			return true
+		switch candidate = strings.TrimSpace(candidate); {
+		case candidate == "*":
+			return etag
+		case bare(candidate) == bare(etag):
+			if strings.HasSuffix(candidate, zipped+`"`) {
+				return candidate
+			}
+			return etag
 		}
 	}
-	return false
+	return ""
 }
 
 // Redirect sends the reader on with 303 after a write that succeeded, or with

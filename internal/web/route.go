@@ -95,9 +95,14 @@ func (k *Kit) RouteHeaders(options ...RouteOption) http.Header {
 	return newRoute(options, k.secure).fixed
 }
 
+// zipped ends the validator of a gzipped answer.
+const zipped = "-gz"
+
 // compress gzips what is text and large enough to gain from it.
 func compress(next http.Handler) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.EnableZstd(false), gzhttp.ContentTypeFilter(textual))
+	// A strong validator is of the very bytes (RFC 9110, 8.8.1), so the gzipped ones
+	// have one of their own.
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.EnableZstd(false), gzhttp.ContentTypeFilter(textual), gzhttp.SuffixETag(zipped))
 	if err != nil {
 		panic("web: constant compression options: " + err.Error())
 	}

@@ -13,6 +13,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/sig"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/secret"
 )
@@ -23,6 +24,7 @@ type actor struct {
 	name    string
 	profile institution.Profile
 	channel channel.Channel
+	bundle  *i18n.Bundle
 }
 
 func (a actor) id() string     { return a.place.actor(a.name) }
@@ -57,7 +59,7 @@ func (s *Server) actorByChannel(ctx context.Context, tx *db.Tx, channelID string
 }
 
 func (s *Server) actorWhere(ctx context.Context, tx *db.Tx, p place, where, arg string) (actor, error) {
-	a := actor{place: p}
+	a := actor{place: p, bundle: s.bundle}
 	var profileID, channelID string
 	err := tx.QueryRow(ctx, `
 		SELECT a.name, a.profile_id, c.id FROM ap_actor a

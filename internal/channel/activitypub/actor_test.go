@@ -93,7 +93,7 @@ func TestWebFingerKnowsNamesAndAddressesOfOurs(t *testing.T) {
 	host := strings.TrimPrefix(w.origin, "http://")
 	for resource, want := range map[string]int{
 		"acct:comune@" + host: 200, "acct:Comune@" + host: 200, "@biblioteca@" + host: 200, w.actorID("comune"): 200, w.origin + "/p/biblioteca": 200, "acct:" + host + "@" + host: 200,
-		"acct:teatro@" + host: 404, "acct:comune@elsewhere.example": 404, "acct:@" + host: 404, w.origin + "/p/nessuno": 404, "acct:' OR 1=1@" + host: 404, "": 422,
+		"acct:teatro@" + host: 404, "acct:comune@elsewhere.example": 404, "acct:@" + host: 404, w.origin + "/p/nessuno": 404, "acct:' OR 1=1@" + host: 404, "": 400,
 	} {
 		status, doc := w.get("/.well-known/webfinger?resource=" + strings.ReplaceAll(strings.ReplaceAll(resource, " ", "%20"), "'", "%27"))
 		if status != want || status == 200 && (doc["subject"] == "" || len(doc["links"].([]any)) == 0) {
@@ -104,6 +104,13 @@ func TestWebFingerKnowsNamesAndAddressesOfOurs(t *testing.T) {
 		t.Errorf("%v", doc)
 	}
 	w.publish("comune", w.note("Uno."))
+	if status, _ := w.get("/nodeinfo/1.0"); status != http.StatusNotFound {
+		t.Errorf("NodeInfo 1.0: %d", status)
+	}
+	// The schema of 2.0 forbids what 2.1 added.
+	if _, doc := w.get("/nodeinfo/2.0"); doc["version"] != "2.0" || len(doc["software"].(map[string]any)) != 2 {
+		t.Errorf("%v", doc)
+	}
 	if _, doc := w.get("/nodeinfo/2.1"); doc["usage"].(map[string]any)["localPosts"] != 1.0 || doc["software"].(map[string]any)["name"] != "arengo" {
 		t.Errorf("%v", doc)
 	}

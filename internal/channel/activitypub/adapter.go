@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"codeberg.org/arengo/arengo/count"
@@ -77,17 +78,21 @@ func (a *Adapter) actor(ctx context.Context, acc channel.Account) (me actor, err
 	return me, nil
 }
 
-// Prepare checks the post and, of an answer, learns where its reader's inbox is.
+// Prepare checks the post and learns who the people are that it names and, of an
+// answer, where its reader's inbox is.
 func (a *Adapter) Prepare(ctx context.Context, acc channel.Account, p channel.Post, prior channel.Progress, _ func(channel.Progress) error) (channel.Progress, error) {
 	if err := check(p); err != nil {
 		return prior, err
 	}
-	if p.To == nil {
-		return prior, nil
-	}
 	me, err := a.actor(ctx, acc)
 	if err != nil {
 		return prior, err
+	}
+	if err := a.s.lookFor(ctx, me.place, p); err != nil {
+		return prior, channel.Classify(err, channel.Transient)
+	}
+	if p.To == nil {
+		return prior, nil
 	}
 	r, err := a.s.remote(ctx, me.place, p.To.Author.ID)
 	switch {
@@ -135,8 +140,12 @@ func (s *Server) create(ctx context.Context, tx *db.Tx, me actor, p channel.Post
 	if p.Rich != nil && !p.Rich.Published.IsZero() {
 		published = p.Rich.Published
 	}
-	doc := me.document(p, published, time.Time{})
-	o := object{ID: p.Key, Actor: me.name, ChannelID: me.channel.ID, Link: p.Link, ReplyTo: doc.InReplyTo, Public: doc.To[0] == vocab.Public, Published: published}
+	known, err := s.mayName(ctx, tx, me, p)
+	if err != nil {
+		return remote, err
+	}
+	doc := me.document(p, known, published, time.Time{})
+	o := object{ID: p.Key, Actor: me.name, ChannelID: me.channel.ID, Link: p.Link, ReplyTo: doc.InReplyTo, Public: slices.ContainsFunc(slices.Concat(doc.To, doc.CC), public), Published: published}
 	if o.Body, err = plain(doc); err != nil {
 		return remote, err
 	}
@@ -146,7 +155,7 @@ func (s *Server) create(ctx context.Context, tx *db.Tx, me actor, p channel.Post
 	}
 	inbox := ""
 	if p.To != nil {
-		if inbox, err = s.inboxFor(ctx, tx, me, p.To.Author.ID, p.To.Private); err != nil {
+		if inbox, err = s.inboxFor(ctx, tx, me, p.To.Author.ID, !o.Public); err != nil {
 			return remote, err
 		}
 	}
@@ -164,7 +173,22 @@ func (s *Server) create(ctx context.Context, tx *db.Tx, me actor, p channel.Post
 	if err := s.toInbox(ctx, tx, me.place, inbox, id); err != nil {
 		return remote, err
 	}
+	if err := s.toNamed(ctx, tx, me, doc, known, id); err != nil {
+		return remote, err
+	}
 	return remote, s.wake(ctx, tx, me.ID, id)
+}
+
+// toNamed tells those whom a post names, if they may read it.
+func (s *Server) toNamed(ctx context.Context, tx *db.Tx, me actor, doc vocab.Post, known names, activityID string) error {
+	for _, p := range known {
+		if slices.Contains(doc.CC, p.ID) {
+			if err := s.toInbox(ctx, tx, me.place, p.Inbox, activityID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // inboxFor is where to write to somebody: what is for one reader only goes to that
@@ -222,6 +246,11 @@ func (a *Adapter) Edit(ctx context.Context, acc channel.Account, p channel.Post,
 	if err := check(p); err != nil {
 		return r, err
 	}
+	if me, err := a.actor(ctx, acc); err == nil {
+		if err := a.s.lookFor(ctx, me.place, p); err != nil {
+			return r, channel.Classify(err, channel.Transient)
+		}
+	}
 	err := a.s.db.InTx(ctx, func(tx *db.Tx) error {
 		me, err := a.s.actorByChannel(ctx, tx, acc.ID)
 		if err != nil {
@@ -232,11 +261,15 @@ func (a *Adapter) Edit(ctx context.Context, acc channel.Account, p channel.Post,
 			return err
 		}
 		p.Key = o.ID
-		same := me.document(p, o.Published, o.Updated)
+		known, err := a.s.mayName(ctx, tx, me, p)
+		if err != nil {
+			return err
+		}
+		same := me.document(p, known, o.Published, o.Updated)
 		if body, err := plain(same); err != nil || string(body) == string(o.Body) {
 			return err
 		}
-		return a.s.update(ctx, tx, me, p, o)
+		return a.s.update(ctx, tx, me, p, known, o)
 	})
 	if err != nil {
 		return r, channel.Classify(err, channel.Transient)
@@ -244,9 +277,9 @@ func (a *Adapter) Edit(ctx context.Context, acc channel.Account, p channel.Post,
 	return channel.Remote{ID: r.ID, URL: r.URL}, nil
 }
 
-func (s *Server) update(ctx context.Context, tx *db.Tx, me actor, p channel.Post, o object) error {
+func (s *Server) update(ctx context.Context, tx *db.Tx, me actor, p channel.Post, known names, o object) error {
 	now := s.clock()
-	doc := me.document(p, o.Published, now)
+	doc := me.document(p, known, o.Published, now)
 	body, err := plain(doc)
 	if err != nil {
 		return err
@@ -257,6 +290,9 @@ func (s *Server) update(ctx context.Context, tx *db.Tx, me actor, p channel.Post
 	}
 	id, err := s.say(ctx, tx, me.place, me.name, doc.ID, false, vocab.Action{Type: vocab.Update, Object: body, To: doc.To, CC: doc.CC, Published: vocab.At(now)})
 	if err != nil {
+		return err
+	}
+	if err := s.toNamed(ctx, tx, me, doc, known, id); err != nil {
 		return err
 	}
 	return s.spread(ctx, tx, me, o, id)
@@ -327,6 +363,9 @@ func (s *Server) remove(ctx context.Context, tx *db.Tx, me actor, o object) erro
 		return err
 	}
 	if err := s.moot(ctx, tx, me.ID, me.object(o.ID)); err != nil {
+		return err
+	}
+	if err := s.revoke(ctx, tx, me.place, `object = $2`, me.object(o.ID)); err != nil {
 		return err
 	}
 	// Everybody may know that it is gone; who got it is not said.

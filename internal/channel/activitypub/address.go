@@ -25,6 +25,7 @@ func (a addresses) followers(name string) string   { return a.actor(name) + "/fo
 func (a addresses) sharedInbox() string            { return a.origin + "/ap/inbox" }
 func (a addresses) object(id string) string        { return a.origin + "/ap/o/" + url.PathEscape(id) }
 func (a addresses) activity(id string) string      { return a.origin + "/ap/a/" + url.PathEscape(id) }
+func (a addresses) grant(id string) string         { return a.origin + "/ap/g/" + url.PathEscape(id) }
 func (a addresses) handle(name string) string      { return "@" + name + "@" + a.host() }
 func (a addresses) media(hash, name string) string { return a.origin + mediaPath(hash, name) }
 func (a addresses) tag(key string) string          { return a.origin + "/argomenti/" + url.PathEscape(key) }
@@ -70,22 +71,3 @@ func public(address string) bool {
 }
 
 const publicAddress = "https://www.w3.org/ns/activitystreams#Public"
-
-// maxHost bounds a host with its port: no name is longer (RFC 1035, 2.3.4).
-const maxHost = 255 + len(":65535")
-
-// hostOf is the host, with its port, of an address of another server; "" when the
-// address is none that we would call. Without secure, plain http is one, too.
-func hostOf(address string, secure bool) string {
-	if len(address) > 2048 {
-		return ""
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.Opaque != "" {
-		return ""
-	}
-	if len(u.Host) > maxHost || u.Scheme != "https" && (secure || u.Scheme != "http") {
-		return ""
-	}
-	return strings.ToLower(u.Host)
-}

@@ -20,7 +20,7 @@ import (
 func BenchmarkInbox(b *testing.B) {
 	for _, e := range []db.Engine{db.SQLite, db.Postgres} {
 		b.Run(string(e), func(b *testing.B) {
-			w := newTownWith(b, testkit.Open(b, testkit.Address(b, e)), activitypub.Limits{PerServer: activitypub.Rate{PerSecond: 1e6, Burst: 1e6}, PerAddress: activitypub.Rate{PerSecond: 1e6, Burst: 1e6}})
+			w := newTownWith(b, testkit.Open(b, testkit.Address(b, e)), activitypub.Limits{PerServer: activitypub.Rate{PerSecond: 1e6, Burst: 1e6}, PerNetwork: activitypub.Rate{PerSecond: 1e6, Burst: 1e6}})
 			w.desk()
 			r := w.publish("comune", w.note("Il mercato è sabato."))
 			var people []*person

@@ -3,6 +3,7 @@ package activitypub
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,10 +108,11 @@ func (s *Server) boostable(ctx context.Context, me actor, address string) (targe
 		return "", nil, s.explain("address", "activitypub.boost.wrong", err)
 	}
 	o, err := vocab.ParseObject(body, vocab.DefaultLimits())
-	if err != nil || !isPost(o.Type) || !o.IsPublic() || hostOf(o.ID, me.secure()) != host || hostOf(o.AttributedTo, me.secure()) != host {
+	by := slices.IndexFunc(o.AttributedTo, func(id string) bool { return hostOf(id, me.secure()) == host })
+	if err != nil || !isPost(o.Type) || !o.IsPublic() || hostOf(o.ID, me.secure()) != host || by < 0 {
 		return "", nil, wrong(err)
 	}
-	r, err := s.remote(ctx, me.place, o.AttributedTo)
+	r, err := s.remote(ctx, me.place, o.AttributedTo[by])
 	if err != nil {
 		return "", nil, s.explain("address", "activitypub.boost.wrong", err)
 	}
@@ -205,22 +207,45 @@ func (s *Server) Block(ctx context.Context, institutionID, whom, reason string) 
 		if err != nil || n == 0 {
 			return err
 		}
-		theirs := `id = $2`
-		if kind == "domain" {
-			theirs = `(host = $2 OR host LIKE '%.' || $2)`
-		}
-		if _, err := tx.Exec(ctx, `
-			DELETE FROM ap_follower WHERE institution_id = $1 AND remote_id IN (SELECT id FROM ap_remote WHERE institution_id = $1 AND `+theirs+`)`, institutionID, target); err != nil {
+		if err := s.cutOff(ctx, tx, p, kind, target, now); err != nil {
 			return err
-		}
-		if kind == "domain" {
-			if _, err := tx.Exec(ctx, `UPDATE ap_delivery SET state = 'moot', changed_at = $3 WHERE institution_id = $1 AND state = 'waiting' AND (host = $2 OR host LIKE '%.' || $2)`,
-				institutionID, target, db.At(now)); err != nil {
-				return err
-			}
 		}
 		return audit.Record(ctx, tx, institutionID, "activitypub.block", target, map[string]any{"kind": kind, "reason": reason}, now)
 	})
+}
+
+// cutOff ends what whoever is blocked has of us: follows, grants, and what waits to
+// be sent.
+func (s *Server) cutOff(ctx context.Context, tx *db.Tx, p place, kind, target string, now time.Time) error {
+	if kind == "actor" {
+		if err := s.revoke(ctx, tx, p, `remote_id = $2`, target); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM ap_follower WHERE institution_id = $1 AND remote_id = $2`, p.ID, target)
+		return err
+	}
+	hosts, err := db.All(ctx, tx, db.Col[string], `
+		SELECT host FROM ap_remote WHERE institution_id = $1 UNION SELECT deliver_host FROM ap_remote WHERE institution_id = $1
+		UNION SELECT host FROM ap_delivery WHERE institution_id = $1 AND state = 'waiting'`, p.ID)
+	if err != nil {
+		return err
+	}
+	for _, host := range hosts {
+		if !under(host, target) {
+			continue
+		}
+		if err := s.revoke(ctx, tx, p, `remote_id IN (SELECT id FROM ap_remote WHERE institution_id = $1 AND host = $2)`, host); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+			DELETE FROM ap_follower WHERE institution_id = $1 AND remote_id IN (SELECT id FROM ap_remote WHERE institution_id = $1 AND (host = $2 OR deliver_host = $2))`, p.ID, host); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE ap_delivery SET state = 'moot', changed_at = $3 WHERE institution_id = $1 AND state = 'waiting' AND host = $2`, p.ID, host, db.At(now)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // whom reads what was typed: a domain, or an actor.
@@ -264,8 +289,8 @@ func (s *Server) whom(ctx context.Context, p place, typed string) (kind, target 
 		}
 		return "actor", found.Actor, nil
 	}
-	host := strings.ToLower(typed)
-	if hostOf("https://"+host, true) != host || !strings.Contains(host, ".") || host == p.host() {
+	host := hostOf("https://"+typed, true)
+	if host == "" || strings.ContainsAny(typed, "/?#") || !strings.ContainsAny(host, ".:") || host == p.host() {
 		return "", "", wrong(nil)
 	}
 	return "domain", host, nil

@@ -157,7 +157,7 @@ func TestDeadServerThatSpeaksIsWrittenToAgain(t *testing.T) {
 	if n := len(p.inbox("Create")); n != 0 {
 		t.Fatalf("%d", n)
 	}
-	anna.does(w, anna.activity("Like", w.origin+"/ap/o/nothing"))
+	anna.does(w, anna.activity("Like", p.URL+"/notes/1"))
 	w.publish("comune", w.note("Due."))
 	p.one("Create")
 }
@@ -297,7 +297,7 @@ func TestLongMessageIsAnArticleWithALink(t *testing.T) {
 	post.Title, post.Rich = "Regolamento", &channel.Rich{Kind: "news", HTML: "<p>Il regolamento.</p>", Summary: "In breve", Published: w.clock.now()}
 	w.publish("comune", post)
 	o := p.one("Create").object()
-	if o["type"] != "Article" || o["name"] != "Regolamento" || o["summary"] != "In breve" || !strings.Contains(o["content"].(string), post.Link) {
+	if o["type"] != "Article" || o["name"] != "Regolamento" || o["summary"] != nil || !strings.Contains(o["content"].(string), post.Link) {
 		t.Errorf("%v", o)
 	}
 }

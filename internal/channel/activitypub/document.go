@@ -1,24 +1,28 @@
 package activitypub
 
 import (
-	"html"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"codeberg.org/arengo/arengo/count"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/vocab"
 )
 
-// longText is the length, in graphemes, from which a message is an Article, which
-// servers show by its title and summary: nobody wants to scroll past a regulation.
+// longText is the length, in graphemes, from which a message is an Article: nobody
+// wants to scroll past a regulation.
 const longText = 3000
 
 // document is what a post says, in the words of ActivityStreams: an Event where
-// something takes place, an Article where it is long, else a Note.
-func (a actor) document(p channel.Post, published, updated time.Time) vocab.Post {
+// something takes place, an Article where it is long, else a Note. known are the
+// people it may name.
+//
+// What a reader must know stands in content, the only part that every server shows:
+// Mastodon shows of what is no Note its name and the link, GoToSocial hides the
+// content behind summary, Mobilizon reads the fields. So summary is never anything
+// but a content warning.
+func (a actor) document(p channel.Post, known names, published, updated time.Time) vocab.Post {
 	d := vocab.Post{
 		ID: a.object(p.Key), Type: vocab.Note, AttributedTo: a.id(), URL: p.Link, Published: vocab.At(published), Updated: vocab.At(updated),
 		To: []string{vocab.Public}, CC: []string{a.place.followers(a.name)}, InteractionPolicy: vocab.OpenPolicy(),
@@ -27,19 +31,24 @@ func (a actor) document(p channel.Post, published, updated time.Time) vocab.Post
 	for _, m := range p.Media {
 		d.Attachment = append(d.Attachment, vocab.Media{MediaType: m.ContentType, URL: a.media(m.Hash, m.Name), Alt: m.Alt, Width: m.Width, Height: m.Height})
 	}
-	for _, t := range p.Tags {
-		if word := channel.Hashtag(t); word != "" {
-			d.Tag = append(d.Tag, vocab.Hashtag(word, a.tag(tagKey(t))))
-		}
-	}
-	d.Content = a.html(p.Text, p.Tags)
+	w := a.words(p.Tags, known)
+	d.Content = w.html(p.Text)
 	switch rich := p.Rich; {
 	case p.To != nil:
-		a.answer(&d, *p.To, p.Text)
+		a.answer(&d, w, *p.To, p.Text)
 	case rich != nil && rich.Event != nil:
-		a.event(&d, p)
+		a.event(&d, w, p)
 	case rich != nil && count.Length(count.Graphemes(), p.Text) > longText:
-		a.article(&d, p)
+		a.article(&d, w, p)
+	}
+	d.Tag = append(w.topics(), d.Tag...)
+	for _, m := range w.mentions() {
+		if !slices.Contains(d.To, m.Href) && !slices.Contains(d.CC, m.Href) && d.InteractionPolicy != nil {
+			d.CC = append(d.CC, m.Href)
+		}
+		if !slices.ContainsFunc(d.Tag, func(t vocab.Tag) bool { return t.Href == m.Href }) {
+			d.Tag = append(d.Tag, m)
+		}
 	}
 	if d.URL == "" {
 		d.URL = d.ID
@@ -48,37 +57,37 @@ func (a actor) document(p channel.Post, published, updated time.Time) vocab.Post
 	return d
 }
 
-// answer addresses a post to whom it answers. What answers a private word is for
-// its author only.
-func (a actor) answer(d *vocab.Post, to channel.Reply, text string) {
+// answer addresses a post to whom it answers, and to no more people than could read
+// what it answers: others' followers are not ours to address, so what was said to
+// them is answered to its author only.
+func (a actor) answer(d *vocab.Post, w *words, to channel.Reply, text string) {
 	d.InReplyTo = to.ID
 	d.Tag = append(d.Tag, vocab.Mention(to.Author.Handle, to.Author.ID))
-	if to.Private {
-		d.To, d.CC, d.InteractionPolicy = []string{to.Author.ID}, nil, nil
-	} else {
+	switch reachOf(to) {
+	case everybody:
 		d.CC = append(d.CC, to.Author.ID)
+	case unlisted:
+		d.To, d.CC = []string{a.place.followers(a.name)}, []string{vocab.Public, to.Author.ID}
+	default:
+		d.To, d.CC, d.InteractionPolicy = []string{to.Author.ID}, nil, nil
 	}
 	// Servers show whom a post speaks to by the mention in it.
-	if user, _, ok := strings.Cut(strings.TrimPrefix(to.Author.Handle, "@"), "@"); ok && !strings.Contains(text, to.Author.Handle) {
-		where := to.Author.URL
-		if hostOf(where, false) == "" {
-			where = to.Author.ID
-		}
-		d.Content = `<p><span class="h-card"><a href="` + html.EscapeString(where) + `" class="u-url mention">@<span>` + html.EscapeString(user) + `</span></a></span> ` +
-			strings.TrimPrefix(d.Content, "<p>")
+	if strings.Contains(to.Author.Handle, "@") && !strings.Contains(text, to.Author.Handle) {
+		d.Content = "<p>" + w.mention(person{ID: to.Author.ID, URL: to.Author.URL, Handle: to.Author.Handle}) + " " + strings.TrimPrefix(d.Content, "<p>")
 	}
 }
 
-// event is what Mobilizon and other calendars take; microblogs show its name and
-// the link.
-func (a actor) event(d *vocab.Post, p channel.Post) {
+// event is what Mobilizon and other calendars take; content says the same in words.
+func (a actor) event(d *vocab.Post, w *words, p channel.Post) {
 	e := p.Rich.Event
 	zone, err := time.LoadLocation(e.Zone)
 	if err != nil || e.Zone == "" {
 		zone = a.Location()
 	}
-	d.Type, d.Name, d.Actor = vocab.Event, p.Title, a.id()
-	d.Summary, d.Content, d.MediaType = p.Rich.Summary, a.whole(p), "text/html"
+	when := a.when(*e, zone, p.Lang)
+	d.Type, d.Name, d.Actor, d.MediaType = vocab.Event, p.Title, a.id(), "text/html"
+	d.Content = w.titled(p, when)
+	d.Preview = &vocab.Brief{Content: w.brief(p.Title, when, e.Where, p.Link), Lang: p.Lang}
 	d.Meeting = &vocab.Meeting{
 		StartTime: vocab.Time{Time: e.Start.In(zone)}, Timezone: zone.String(), Status: vocab.Confirmed, UUID: p.Key, Category: "MEETING",
 		JoinMode: "external", ExternalParticipationURL: p.Link, CommentsEnabled: true,
@@ -95,11 +104,28 @@ func (a actor) event(d *vocab.Post, p channel.Post) {
 	}
 }
 
-func (a actor) article(d *vocab.Post, p channel.Post) {
-	d.Type, d.Name, d.Summary, d.MediaType = vocab.Article, p.Title, p.Rich.Summary, "text/html"
-	d.Content = a.whole(p)
-	short := strings.Join([]string{p.Title, p.Rich.Summary, p.Link}, "\n\n")
-	d.Preview = &vocab.Brief{Content: a.html(short, nil), Lang: p.Lang}
+// when says in words when something takes place, in the zone where it does.
+func (a actor) when(e channel.Event, zone *time.Location, lang string) string {
+	if lang == "" {
+		lang = a.Locale
+	}
+	t := a.bundle.For(lang, zone)
+	start := e.Start.In(zone)
+	line := t.Date(start) + ", " + t.Time(start)
+	if e.End.IsZero() {
+		return line
+	}
+	end := e.End.In(zone)
+	if end.Format(time.DateOnly) == start.Format(time.DateOnly) {
+		return line + "–" + t.Time(end)
+	}
+	return line + " – " + t.Date(end) + ", " + t.Time(end)
+}
+
+func (a actor) article(d *vocab.Post, w *words, p channel.Post) {
+	d.Type, d.Name, d.MediaType = vocab.Article, p.Title, "text/html"
+	d.Content = w.titled(p, "")
+	d.Preview = &vocab.Brief{Content: w.brief(p.Title, p.Rich.Summary, p.Link), Lang: p.Lang}
 	for i, m := range p.Media {
 		if m.IsImage() {
 			cover := d.Attachment[i]
@@ -107,64 +133,4 @@ func (a actor) article(d *vocab.Post, p channel.Post) {
 			break
 		}
 	}
-}
-
-// whole is the whole text of a message, with the link to its page.
-func (a actor) whole(p channel.Post) string {
-	body := strings.NewReplacer(`href="/`, `href="`+a.origin+`/`, `src="/`, `src="`+a.origin+`/`).Replace(p.Rich.HTML)
-	var tags []string
-	for _, t := range p.Tags {
-		if word := channel.Hashtag(t); word != "" {
-			tags = append(tags, "#"+word)
-		}
-	}
-	return body + a.html(strings.Join([]string{p.Link, strings.Join(tags, " ")}, "\n\n"), p.Tags)
-}
-
-// tagKey is a topic as the site's addresses have it.
-func tagKey(tag string) string { return strings.ToLower(tag) }
-
-// clickable finds the addresses and topics in a plain text.
-var clickable = regexp.MustCompile(`https?://[^\s<>"]+|#[\p{L}\p{N}_]+`)
-
-// html is a plain text as HTML: its paragraphs, with addresses and topics that can
-// be followed.
-func (a actor) html(text string, tags []string) string {
-	known := map[string]string{}
-	for _, t := range tags {
-		known[strings.ToLower(channel.Hashtag(t))] = t
-	}
-	var b strings.Builder
-	for part := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n\n") {
-		if part = strings.TrimFunc(part, unicode.IsSpace); part == "" {
-			continue
-		}
-		b.WriteString("<p>")
-		at := 0
-		for _, m := range clickable.FindAllStringIndex(part, -1) {
-			b.WriteString(lines(part[at:m[0]]))
-			at = m[1]
-			a.anchor(&b, part[m[0]:m[1]], known)
-		}
-		b.WriteString(lines(part[at:]))
-		b.WriteString("</p>")
-	}
-	return b.String()
-}
-
-func lines(text string) string { return strings.ReplaceAll(html.EscapeString(text), "\n", "<br>") }
-
-func (a actor) anchor(b *strings.Builder, found string, tags map[string]string) {
-	if word, ok := strings.CutPrefix(found, "#"); ok {
-		tag, known := tags[strings.ToLower(word)]
-		if !known {
-			b.WriteString(html.EscapeString(found))
-			return
-		}
-		b.WriteString(`<a href="` + html.EscapeString(a.tag(tagKey(tag))) + `" class="mention hashtag" rel="tag">#<span>` + html.EscapeString(word) + `</span></a>`)
-		return
-	}
-	address := strings.TrimRight(found, ".,;:!?)»”'")
-	e := html.EscapeString(address)
-	b.WriteString(`<a href="` + e + `" rel="nofollow noopener" target="_blank">` + e + `</a>` + html.EscapeString(found[len(address):]))
 }

@@ -2,7 +2,6 @@ package activitypub
 
 import (
 	"context"
-	"net/http"
 
 	"codeberg.org/arengo/arengo/internal/db"
 )
@@ -63,7 +62,7 @@ var Waits = waits
 
 // HTML is a plain text as an actor at an origin writes it.
 func HTML(origin, text string, tags []string) string {
-	return actor{place: place{addresses: addresses{origin}}}.html(text, tags)
+	return actor{place: place{addresses: addresses{origin}}}.words(tags, nil).html(text)
 }
 
 // Addresses is all that we read from an address of somebody.
@@ -72,7 +71,5 @@ func Addresses(origin, address string) (host, name, id string) {
 	return hostOf(address, true), a.actorName(address), a.objectID(address)
 }
 
-// ClaimedHost is who a request says to be.
-func ClaimedHost(h http.Header) string {
-	return claimedHost(h, place{addresses: addresses{"https://c.example"}})
-}
+// Under reports whether a block covers a host.
+func Under(host, domain string) bool { return under(host, domain) }

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/vocab"
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/jobs"
 )
 
 // followUp is the job that ends an activity for which something must be read
@@ -27,14 +25,14 @@ func (s *Server) lookUp(ctx context.Context, tx *db.Tx, in incoming) error {
 		var known int
 		if err := tx.QueryRow(ctx, `
 			SELECT (SELECT count(*) FROM ap_follower WHERE institution_id = $1 AND remote_id = $2) + (SELECT count(*) FROM ap_heard WHERE institution_id = $1 AND actor_id = $2)`,
-			in.ID(), in.from.ID).Scan(&known); err != nil || known == 0 {
+			in.ID(), in.from.ID).Scan(&known); err != nil {
 			return err
 		}
+		if known == 0 {
+			return errIdle
+		}
 	}
-	if _, err := tx.Exec(ctx, `UPDATE ap_received SET body = $3 WHERE institution_id = $1 AND activity_id = $2`, in.ID(), in.Activity.ID, strings.ToValidUTF8(string(in.body), "\uFFFD")); err != nil {
-		return err
-	}
-	return s.pool.Enqueue(ctx, tx, followUp{in.ID(), in.Activity.ID}, jobs.When{Queue: jobs.Errand})
+	return s.later(ctx, tx, in)
 }
 
 // workFollowUp reads what is missing and does the rest. An error is tried again
@@ -45,14 +43,19 @@ func (s *Server) workFollowUp(ctx context.Context, j followUp) error {
 		return err
 	}
 	var more func(tx *db.Tx) error
-	switch in.Type {
-	case vocab.Create, vocab.Update:
+	switch {
+	case in.Actor != in.from.ID:
+		more, err = s.believe(ctx, in)
+	case in.Type == vocab.Announce:
+		*in = in.unwrapped()
+		more, err = s.believe(ctx, in)
+	case in.Type == vocab.Create, in.Type == vocab.Update:
 		more, err = s.lookUpObject(ctx, in)
-	case vocab.Move:
+	case in.Type == vocab.Move:
 		more, err = s.lookUpTarget(ctx, in)
 	}
 	switch {
-	case errors.Is(err, errGone), errors.Is(err, errNotTheirs):
+	case errors.Is(err, errGone), errors.Is(err, errNotTheirs), errors.Is(err, errUnsigned):
 		s.log.InfoContext(ctx, "an activity was left alone", "activity", j.ActivityID, "why", err.Error())
 		more = nil
 	case err != nil:
@@ -63,7 +66,11 @@ func (s *Server) workFollowUp(ctx context.Context, j followUp) error {
 		if err != nil || n == 0 || more == nil {
 			return err
 		}
-		return more(tx)
+		var no *refusal
+		if err := more(tx); err != nil && !errors.Is(err, errIdle) && !errors.As(err, &no) {
+			return err
+		}
+		return nil
 	})
 }
 
@@ -89,6 +96,9 @@ func (s *Server) pending(ctx context.Context, j followUp) (in *incoming, err err
 		a, err := vocab.Parse([]byte(body), vocab.DefaultLimits())
 		if err != nil {
 			return fmt.Errorf("activity %s: %w", j.ActivityID, err)
+		}
+		if a.Actor == "" {
+			a.Actor = from.ID
 		}
 		a.ID = j.ActivityID
 		in = &incoming{p, from, a, []byte(body), s.clock()}

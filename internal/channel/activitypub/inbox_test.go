@@ -41,7 +41,7 @@ func TestWhatIsSaidToUsIsHeardEditedAndTakenBack(t *testing.T) {
 		bruno.does(w, bruno.activity("Create", bruno.note("Alle 8.", note["id"].(string))))
 		note["content"], note["updated"] = "<p>A che ora comincia?</p>", w.clock.now().Format(time.RFC3339)
 		anna.does(w, anna.activity("Update", note))
-		bruno.does(w, bruno.activity("Update", note)) // not his
+		bruno.told(w, http.StatusUnprocessableEntity, bruno.activity("Update", note)) // not his
 		bruno.does(w, bruno.activity("Delete", note["id"]))
 		anna.does(w, anna.activity("Delete", map[string]any{"id": note["id"], "type": "Tombstone"}))
 		said = w.told()
@@ -58,8 +58,8 @@ func TestOnlyWhatConcernsUsIsKept(t *testing.T) {
 	anna.does(w, anna.activity("Create", anna.note("Buongiorno a tutti", "")))
 	anna.does(w, anna.activity("Create", anna.note("Rispondo ad altri", p.URL+"/notes/altro")))
 	anna.does(w, anna.activity("Like", p.URL+"/notes/altro"))
-	anna.does(w, anna.activity("Create", anna.note("Al teatro, che non è qui", "", w.actorID("teatro"))))
-	anna.does(w, anna.activity("Dance", w.actorID("comune")))
+	anna.told(w, http.StatusUnprocessableEntity, anna.activity("Create", anna.note("Al teatro, che non è qui", "", w.actorID("teatro"))))
+	anna.told(w, http.StatusUnprocessableEntity, anna.activity("Dance", w.actorID("comune")))
 	if said := w.told(); len(said) != 0 {
 		t.Errorf("%+v", said)
 	}
@@ -106,7 +106,7 @@ func TestFollowsEndByUndoBlockAndDeath(t *testing.T) {
 		if followers() != 3 {
 			t.Fatalf("%d followers", followers())
 		}
-		bruno.does(w, bruno.activity("Undo", f)) // not his
+		bruno.told(w, http.StatusUnprocessableEntity, bruno.activity("Undo", f)) // not his
 		if followers() != 3 {
 			t.Fatal("one ended another's follow")
 		}

@@ -4,20 +4,29 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // Limits bound what one server may send us. They are kept by each node for itself:
-// more nodes take more.
+// more nodes take more. What is zero is as package limit says.
 type Limits struct {
-	// PerServer is how many activities a second one server may send, in the long
-	// run and at once; PerAddress how many requests one network address may, for
-	// whichever servers it says it speaks.
-	PerServer, PerAddress Rate
+	// PerServer is how many activities one server may send; PerNetwork how many
+	// requests one network may, for whichever servers it says it speaks; Keys how many
+	// keys of strangers we read because of one network.
+	PerServer, PerNetwork, Keys Rate
 
-	Read time.Duration // how long a sender may take to hand over one activity
+	Read time.Duration // how long a sender may take at most to hand over one activity
 	Ask  time.Duration // how long we wait for another server's document, redirects included
+
+	Followers int // of one institution
 }
+
+// All bodies under way at the same time hold at most so much memory: for one
+// network, and in all.
+const (
+	bodiesOfNetwork = 8 << 20
+	bodiesInAll     = 32 << 20
+)
 
 // Rate is so many a second in the long run, and so many at once after a rest.
 type Rate struct {
@@ -25,14 +34,9 @@ type Rate struct {
 	Burst     int
 }
 
-// filled are the limits with what was left out: a server of a hundred thousand
-// people sends a few in a second when one of our messages is talked about.
 func (l Limits) filled() Limits {
-	if l.PerServer.PerSecond == 0 {
-		l.PerServer = Rate{30, 600}
-	}
-	if l.PerAddress.PerSecond == 0 {
-		l.PerAddress = Rate{300, 6000}
+	if l.Followers == 0 {
+		l.Followers = maxFollowers
 	}
 	if l.Read == 0 {
 		l.Read = 20 * time.Second
@@ -43,60 +47,17 @@ func (l Limits) filled() Limits {
 	return l
 }
 
-// maxDoors bounds the memory that made-up names of servers can take.
-const maxDoors = 4096
-
-// doors count what comes through each of them.
-type doors struct {
-	limits Limits
-	mu     sync.Mutex
-	by     map[string]*door
-}
-
-type door struct {
-	bucket *rate.Limiter
-	last   time.Time
-}
-
-func newDoors(l Limits) *doors { return &doors{limits: l, by: map[string]*door{}} }
-
-// let tells whether one more request of a server, from a network address, may
-// come in. The name is not proven yet: it counts together with the address, so
-// that nobody can use up what belongs to another server.
-func (d *doors) let(address, server string, now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.at(address, d.limits.PerAddress, now).AllowN(now, 1) &&
-		d.at(address+" "+server, d.limits.PerServer, now).AllowN(now, 1)
-}
-
-func (d *doors) at(name string, r Rate, now time.Time) *rate.Limiter {
-	if b := d.by[name]; b != nil {
-		b.last = now
-		return b.bucket
-	}
-	if len(d.by) >= maxDoors {
-		d.forget(now)
-	}
-	b := &door{bucket: rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst), last: now}
-	d.by[name] = b
-	return b.bucket
-}
-
-// forget drops the doors that nobody has used for a minute; when all are in use,
-// half of them, whichever.
-func (d *doors) forget(now time.Time) {
-	for name, b := range d.by {
-		if now.Sub(b.last) > time.Minute {
-			delete(d.by, name)
+// lines are the limits in the place of the table's, where they were given.
+func (l Limits) lines() map[limit.Rule]limit.Line {
+	other := map[limit.Rule]limit.Line{}
+	for rule, r := range map[limit.Rule]Rate{limit.ActivityServer: l.PerServer, limit.Activities: l.PerNetwork, limit.ActivityKeys: l.Keys} {
+		if r.Burst > 0 {
+			line := rule.Line()
+			line.Burst, line.Every = r.Burst, time.Duration(float64(time.Second)/r.PerSecond)
+			other[rule] = line
 		}
 	}
-	for name := range d.by {
-		if len(d.by) < maxDoors/2 {
-			return
-		}
-		delete(d.by, name)
-	}
+	return other
 }
 
 // maxForgetful bounds what is remembered of keys that could not be had.
@@ -122,4 +83,41 @@ func (f *forgetful) has(name string, now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.till[name].After(now)
+}
+
+func (f *forgetful) drop(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.till, name)
+}
+
+// maxStrangers bounds what is remembered of strangers who have proven nothing.
+const maxStrangers = 512
+
+// strangers remembers the keys of strangers for as long as missingFor. Its zero value
+// is ready.
+type strangers struct {
+	mu sync.Mutex
+	by map[string]stranger
+}
+
+type stranger struct {
+	found
+	till time.Time
+}
+
+func (s *strangers) put(keyID string, f found, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.by == nil || len(s.by) >= maxStrangers {
+		s.by = map[string]stranger{}
+	}
+	s.by[keyID] = stranger{f, now.Add(missingFor)}
+}
+
+func (s *strangers) get(keyID string, now time.Time) (found, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x, ok := s.by[keyID]
+	return x.found, ok && x.till.After(now)
 }

@@ -307,6 +307,14 @@ func (a *person) does(w *town, activity any) {
 	}
 }
 
+// told fails unless the town answers an activity with a status.
+func (a *person) told(w *town, want int, activity any) {
+	a.Helper()
+	if status := a.posts(w, activity); status != want {
+		a.Fatalf("the town answers %d, want %d", status, want)
+	}
+}
+
 // follows makes the actor a follower of a profile.
 func (a *person) follows(w *town, slug string) map[string]any {
 	a.Helper()

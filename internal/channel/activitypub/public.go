@@ -92,10 +92,11 @@ func (s *Server) actorDocument(ctx context.Context, a actor) (vocab.Actor, error
 	}
 	id := a.id()
 	doc := vocab.Actor{
-		ID: id, Type: vocab.Organization, PreferredUsername: a.name, Name: a.profile.Name, Summary: a.html(a.profile.Bio, nil), URL: a.page(),
+		ID: id, Type: vocab.Organization, PreferredUsername: a.name, Name: a.profile.Name, Summary: a.words(nil, nil).html(a.profile.Bio), URL: a.page(),
 		Inbox: a.place.inbox(a.name), Outbox: id + "/outbox", Followers: a.place.followers(a.name), Following: id + "/following", Featured: id + "/featured",
 		Endpoints: &vocab.Endpoints{SharedInbox: a.sharedInbox()}, PublicKey: vocab.PublicKey{ID: a.keyID(), Owner: id, PEM: pem},
 		Published: vocab.At(a.profile.CreatedAt), Discoverable: true, Indexable: true,
+		InteractionPolicy: &vocab.ActorPolicy{CanFeature: vocab.Rule{AutomaticApproval: []string{vocab.Public}}},
 	}
 	if doc.Icon, err = s.icon(ctx, a); err != nil {
 		return doc, err

@@ -2,7 +2,6 @@ package activitypub
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -52,8 +51,6 @@ type remote struct {
 func (r remote) author() channel.Author {
 	return channel.Author{ID: r.ID, Handle: r.Handle, Name: r.Name, URL: r.URL, Avatar: r.Avatar}
 }
-
-func (r remote) key() (crypto.PublicKey, error) { return sig.ParsePublic(r.KeyPEM) }
 
 const remoteColumns = `id, host, handle, name, url, avatar, inbox, deliver_to, deliver_host, key_id, key_pem, indexable, fetched_at, gone_at`
 
@@ -158,16 +155,22 @@ func (s *Server) readActor(ctx context.Context, p place, id string) (remote, err
 	return s.remoteOf(p, peer), nil
 }
 
-// remoteOf keeps of an actor's document what we need. Its inboxes may be on another
-// host, as a cache is; its keys may not be somebody else's.
+// remoteOf keeps of an actor's document what we need. Its keys may not be somebody
+// else's, nor may its inboxes: they could be a third's, whom we would write to in the
+// actor's name. The shared inbox of a service may stand beside its actors, under the
+// name that both belong to.
 func (s *Server) remoteOf(p place, peer vocab.Peer) remote {
 	r := remote{ID: peer.ID, Host: hostOf(peer.ID, p.secure()), Handle: peer.Handle(), Name: peer.Name, URL: peer.URL, Avatar: peer.Icon,
 		Indexable: peer.Indexable, Fetched: s.clock()}
-	if hostOf(peer.Inbox, p.secure()) != "" {
-		r.Inbox, r.DeliverTo = peer.Inbox, peer.Inbox
+	near := func(address string) bool {
+		host := hostOf(address, p.secure())
+		return host == r.Host || host != "" && site(host) == site(r.Host)
 	}
-	if r.Inbox != "" && hostOf(peer.SharedInbox, p.secure()) == hostOf(peer.Inbox, p.secure()) {
-		r.DeliverTo = peer.SharedInbox
+	if near(peer.Inbox) {
+		r.Inbox, r.DeliverTo = peer.Inbox, peer.Inbox
+		if near(peer.SharedInbox) {
+			r.DeliverTo = peer.SharedInbox
+		}
 	}
 	r.DeliverAt = hostOf(r.DeliverTo, p.secure())
 	for _, k := range peer.Keys {
@@ -179,43 +182,77 @@ func (s *Server) remoteOf(p place, peer vocab.Peer) remote {
 	return r
 }
 
+// maxHops is how many redirects are followed.
+const maxHops = 3
+
 // get reads a document elsewhere, asking in the name of the institution itself,
-// and says from which host it came. Errors: errGone, errNotTheirs, or one of the
-// network.
+// and says from which host it came. Each redirect is asked with a signature of its
+// own, since one is for one address. Errors: errGone, errNotTheirs, errUnsigned, or
+// one of the network.
 func (s *Server) get(ctx context.Context, p place, address string) (body []byte, host string, err error) {
-	if host := hostOf(address, p.secure()); host == "" || host == p.host() {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.Ask)
+	defer cancel()
+	for hop := 0; ; hop++ {
+		body, next, err := s.hop(ctx, p, address)
+		if errors.Is(err, errUnsigned) { // it was asked in one way, and now in the other
+			body, next, err = s.hop(ctx, p, address)
+		}
+		switch {
+		case err != nil:
+			return nil, "", err
+		case next == "":
+			return body, hostOf(address, p.secure()), nil
+		case hop == maxHops:
+			return nil, "", fmt.Errorf("%w: %.200q leads on and on", errNotTheirs, address)
+		case strings.HasPrefix(address, "https:") && !strings.HasPrefix(next, "https:"):
+			return nil, "", fmt.Errorf("%w: %.200q leads out of https", errNotTheirs, address)
+		}
+		address = next
+	}
+}
+
+// getOnce is get with one request only, for what is asked because of somebody whom
+// nobody has proven yet.
+func (s *Server) getOnce(ctx context.Context, p place, address string) (body []byte, host string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.Ask)
+	defer cancel()
+	body, next, err := s.hop(ctx, p, address)
+	if err == nil && next != "" {
+		err = fmt.Errorf("%w: %.200q is elsewhere", errNotTheirs, address)
+	}
+	return body, hostOf(address, p.secure()), err
+}
+
+// errUnsigned says that a server did not take the signature.
+var errUnsigned = errors.New("the signature was not accepted")
+
+// hop makes one signed request, in the way of signing that the server took before.
+// next is where it leads us instead.
+func (s *Server) hop(ctx context.Context, p place, address string) (body []byte, next string, err error) {
+	address, _, _ = strings.Cut(address, "#")
+	host := hostOf(address, p.secure())
+	if host == "" || host == p.host() {
 		return nil, "", fmt.Errorf("%w: %.200q", errNotTheirs, address)
 	}
 	signer, err := s.instanceSigner(ctx, p)
 	if err != nil {
 		return nil, "", err
 	}
-	ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: s.limits.Ask, MaxBody: maxBody})
-	for _, scheme := range []sig.Scheme{sig.Cavage, sig.RFC9421} {
-		body, host, err = s.getAs(ctx, p, address, signer, scheme)
-		if !errors.Is(err, errUnsigned) {
-			break
-		}
-	}
-	return body, host, err
-}
-
-// errUnsigned says that a server did not take the signature.
-var errUnsigned = errors.New("the signature was not accepted")
-
-func (s *Server) getAs(ctx context.Context, p place, address string, signer sig.Signer, scheme sig.Scheme) ([]byte, string, error) {
-	address, _, _ = strings.Cut(address, "#")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(fetch.WithLimits(ctx, fetch.Limits{Timeout: s.limits.Ask, MaxBody: maxBody}), http.MethodGet, address, nil)
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errNotTheirs, err)
 	}
 	req.Header.Set("Accept", vocab.AcceptHeader)
+	scheme := sig.Cavage
+	if s.newer.has(host, s.clock()) {
+		scheme = sig.RFC9421
+	}
 	if err := signer.Sign(req, nil, scheme, s.clock()); err != nil {
 		return nil, "", err
 	}
-	resp, err := s.fetch.Do(ctx, req)
+	resp, err := s.direct.Do(req)
 	if err != nil {
-		if errors.Is(err, fetch.ErrPrivate) || errors.Is(err, fetch.ErrScheme) || errors.Is(err, fetch.ErrRedirects) || errors.Is(err, fetch.ErrDowngrade) {
+		if errors.Is(err, fetch.ErrPrivate) || errors.Is(err, fetch.ErrScheme) {
 			return nil, "", fmt.Errorf("%w: %w", errNotTheirs, err)
 		}
 		return nil, "", err
@@ -225,73 +262,35 @@ func (s *Server) getAs(ctx context.Context, p place, address string, signer sig.
 	case c == http.StatusGone || c == http.StatusNotFound:
 		return nil, "", fmt.Errorf("%w: %d", errGone, c)
 	case c == http.StatusUnauthorized || c == http.StatusForbidden:
+		if scheme == sig.Cavage {
+			s.newer.put(host, s.clock())
+		} else {
+			s.newer.drop(host)
+		}
 		return nil, "", fmt.Errorf("%w: %d", errUnsigned, c)
+	case c >= 300 && c < 400:
+		to, err := resp.Location()
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: %w", errNotTheirs, err)
+		}
+		return nil, to.String(), nil
 	case c != http.StatusOK:
 		return nil, "", fmt.Errorf("read %s: status %d", req.URL.Host, c)
 	}
+	body, err = readDocument(resp)
+	return body, "", err
+}
+
+// readDocument reads the body of an answer that is a document.
+func readDocument(resp *http.Response) ([]byte, error) {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if kind != activityType && kind != "application/ld+json" {
 		// Else whoever may upload a file to a server could speak for it.
-		return nil, "", fmt.Errorf("%w: %.60q is no such document", errNotTheirs, kind)
+		return nil, fmt.Errorf("%w: %.60q is no such document", errNotTheirs, kind)
 	}
 	body, err := io.ReadAll(resp.Body)
 	if errors.Is(err, fetch.ErrTooLarge) {
-		return nil, "", fmt.Errorf("%w: %w", errNotTheirs, err)
+		err = fmt.Errorf("%w: %w", errNotTheirs, err)
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	host := hostOf(resp.Request.URL.String(), p.secure())
-	if host == "" {
-		return nil, "", fmt.Errorf("%w: %s", errNotTheirs, resp.Request.URL.Host)
-	}
-	return body, host, nil
-}
-
-// byKey finds whose a key is: as we know it, or by asking. known is false when it
-// was asked for just now. Errors as of remote.
-func (s *Server) byKey(ctx context.Context, p place, keyID string) (r remote, known bool, err error) {
-	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
-		r, known, err = remoteWhere(ctx, tx, `key_id = $2`, p.ID, keyID)
-		return err
-	})
-	if err != nil || known && r.Gone.IsZero() {
-		return r, known, err
-	}
-	// One who said to be gone must show that it lives.
-	now := s.clock()
-	if s.missing.has(p.ID+" "+keyID, now) {
-		return r, false, fmt.Errorf("%w: the key was asked for a moment ago", errNotTheirs)
-	}
-	if r, err = s.askForKey(ctx, p, keyID); err != nil {
-		s.missing.put(p.ID+" "+keyID, now)
-	}
-	return r, false, err
-}
-
-// askForKey reads who shows a key: the actor at the key's own address, or the actor
-// that the key there names as its owner. The actor must show the key, too, and both
-// must be on one host.
-func (s *Server) askForKey(ctx context.Context, p place, keyID string) (remote, error) {
-	owner, _, fragment := strings.Cut(keyID, "#")
-	if !fragment {
-		body, _, err := s.get(ctx, p, keyID)
-		if err != nil {
-			return remote{}, err
-		}
-		if k, err := vocab.ParseKey(body, keyID, vocab.DefaultLimits()); err == nil && k.Owner != "" {
-			owner = k.Owner
-		}
-	}
-	if hostOf(owner, p.secure()) != hostOf(keyID, p.secure()) {
-		return remote{}, fmt.Errorf("%w: the key %.200q of %.200q", errNotTheirs, keyID, owner)
-	}
-	r, err := s.loadActor(ctx, p, owner)
-	if err != nil {
-		return r, err
-	}
-	if r.KeyID != keyID {
-		return r, fmt.Errorf("%w: %.200q does not show the key %.200q", errNotTheirs, r.ID, keyID)
-	}
-	return r, nil
+	return body, err
 }

@@ -23,7 +23,7 @@ func TestEveryRouteAnswersEachRoleAsItShould(t *testing.T) {
 		{Route: "GET /.well-known/webfinger", Path: "/.well-known/webfinger?resource=acct:comune@{host}", Want: everybody(see)},
 		{Route: "GET /.well-known/nodeinfo", Want: everybody(see)},
 		{Route: "GET /.well-known/host-meta", Want: everybody(see)},
-		{Route: "GET /nodeinfo/2.1", Want: everybody(see)},
+		{Route: "GET /nodeinfo/{version}", Path: "/nodeinfo/2.0", Want: everybody(see)},
 		{Route: "GET /ap/actor", Want: everybody(see)},
 		{Route: "GET /ap/u/{name}", Path: "/ap/u/comune", Want: everybody(see)},
 		{Route: "GET /ap/u/{name}/outbox", Path: "/ap/u/comune/outbox?page=true", Want: everybody(see)},
@@ -32,6 +32,7 @@ func TestEveryRouteAnswersEachRoleAsItShould(t *testing.T) {
 		{Route: "GET /ap/u/{name}/featured", Path: "/ap/u/comune/featured", Want: everybody(see)},
 		{Route: "GET /ap/o/{id}", Path: "/ap/o/{object}", Want: everybody(see)},
 		{Route: "GET /ap/a/{id}", Path: "/ap/a/{boost}", Want: everybody(see)},
+		{Route: "GET /ap/g/{id}", Path: "/ap/g/grant-1", Want: everybody(see)},
 		{Route: "GET /ap/m/{slug}", Path: "/ap/m/{slug}", Want: everybody(see)},
 		{Route: "GET /ap/banner/{file}", Path: "/ap/banner/0b6b53.png", Want: everybody(see)},
 		{Route: "POST /ap/inbox", Want: everybody(http.StatusUnauthorized)},
@@ -67,6 +68,10 @@ func (w *town) names() map[string]string {
 	w.must(w.db.InTx(w.Context(), func(tx *db.Tx) error {
 		if _, err := tx.Exec(w.Context(), `INSERT INTO ap_report (institution_id, id, actor_id, objects, content, at) VALUES ($1, 'report-1', 'https://altrove.example/actor', $2, 'Dati personali', $3)`,
 			w.inst.ID, `["`+r.ID+`"]`, db.At(w.clock.now())); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(w.Context(), `INSERT INTO ap_grant (institution_id, id, kind, actor, object, interacting, remote_id, at)
+			VALUES ($1, 'grant-1', 'quote', 'comune', $2, 'https://altrove.example/1', 'https://altrove.example/actor', $3)`, w.inst.ID, r.ID, db.At(w.clock.now())); err != nil {
 			return err
 		}
 		return tx.QueryRow(w.Context(), `SELECT id FROM ap_activity WHERE type = 'Announce'`).Scan(&boost)

@@ -17,6 +17,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -59,12 +60,20 @@ type Server struct {
 	hear    func(ctx context.Context, tx *db.Tx, institutionID, channelID string, said []channel.Said) error
 	version string
 	limits  Limits
-	doors   *doors
 
 	pool    *jobs.Pool
+	direct  *http.Client // follows no redirect: each needs a signature of its own
 	keys    keyring
+	signers *db.Lookup
 	flights singleflight.Group // one request for one actor at a time
-	missing forgetful          // keys that could not be had lately
+	strange strangers          // keys that were read before a signature held
+	missing forgetful          // keys and servers that could not be had lately
+	rotated forgetful          // keys that were asked for again lately
+	newer   forgetful          // servers that take the newer signature only
+	asking  turns              // servers that are asked for keys
+	meter   *limit.Meter       // what comes
+	bodies  *limit.Gate        // bytes of bodies under way
+	crowds  crowds
 }
 
 // New builds a Server, registers its background work, and adds its pages to the
@@ -85,8 +94,11 @@ func New(o Options, registry *jobs.Registry) (*Server, error) {
 	o.Limits = o.Limits.filled()
 	s := &Server{
 		db: o.DB, kit: o.Kit, bundle: o.Bundle, box: o.Box, fetch: o.Fetch, clock: o.Clock, log: o.Log, address: o.Address, hear: o.Hear, version: o.Version,
-		limits: o.Limits, doors: newDoors(o.Limits), missing: forgetful{life: missingFor},
+		limits: o.Limits, missing: forgetful{life: missingFor}, rotated: forgetful{life: rotateAfter}, newer: forgetful{life: freshFor},
+		signers: o.DB.Lookup(signerQuery), meter: limit.NewMeter(o.Limits.lines()), bodies: limit.NewGate(bodiesOfNetwork, bodiesInAll),
+		direct: o.Fetch.HTTPClient(),
 	}
+	s.direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	jobs.Handle(registry, s.workDeliver)
 	jobs.Handle(registry, s.workSweep)
 	jobs.Handle(registry, s.workFollowUp)
@@ -108,7 +120,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 		"GET /.well-known/webfinger":     s.webfinger,
 		"GET /.well-known/nodeinfo":      s.nodeInfoLinks,
 		"GET /.well-known/host-meta":     s.hostMeta,
-		"GET /nodeinfo/2.1":              s.nodeInfo,
+		"GET /nodeinfo/{version}":        s.nodeInfo,
 		"GET /ap/actor":                  s.showInstance,
 		"GET /ap/u/{name}":               s.showActor,
 		"GET /ap/u/{name}/outbox":        s.showOutbox,
@@ -117,6 +129,7 @@ func (s *Server) Mount(mux *http.ServeMux) {
 		"GET /ap/u/{name}/featured":      s.showFeatured,
 		"GET /ap/o/{id}":                 s.showObject,
 		"GET /ap/a/{id}":                 s.showActivity,
+		"GET /ap/g/{id}":                 s.showGrant,
 		"GET " + MessagePath + "/{slug}": s.showMessage,
 		"GET /ap/banner/{file}":          s.showBanner,
 	} {

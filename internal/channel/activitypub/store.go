@@ -53,6 +53,14 @@ func keepObject(ctx context.Context, tx *db.Tx, institutionID string, o object) 
 	return n == 1, err
 }
 
+// one reads a row that may not be there; then dest stays as it is.
+func one(row db.Scanner, dest ...any) error {
+	if err := row.Scan(dest...); !errors.Is(err, db.ErrNone) {
+		return err
+	}
+	return nil
+}
+
 // plain encodes a document to be embedded in another one.
 func plain(document any) (json.RawMessage, error) {
 	var b bytes.Buffer
@@ -147,39 +155,4 @@ func (s *Server) wake(ctx context.Context, tx *db.Tx, institutionID, activityID 
 		return err
 	}
 	return s.pool.EnqueueAll(ctx, tx, hosts, jobs.When{Queue: jobs.Spread})
-}
-
-// tidy is the job that forgets what has no use any more.
-type tidy struct{}
-
-func (tidy) Kind() string { return "activitypub.tidy" }
-
-const (
-	tidyEvery = 6 * time.Hour
-	// receivedFor is how long an activity that was taken is known by its id: far
-	// longer than any signature lives.
-	receivedFor = 30 * 24 * time.Hour
-)
-
-// workTidy forgets which activities were taken long ago, and those of ours that
-// nobody needs again. Who got what we said is kept, for it must be told of
-// corrections and deletions.
-func (s *Server) workTidy(ctx context.Context, _ tidy) error {
-	before := db.At(s.clock().Add(-receivedFor))
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		for _, q := range []string{
-			`DELETE FROM ap_received WHERE at < $1`,
-			`DELETE FROM ap_delivery WHERE state <> 'waiting' AND changed_at < $1 AND EXISTS (SELECT 1 FROM ap_activity a
-				WHERE a.institution_id = ap_delivery.institution_id AND a.id = ap_delivery.activity_id AND a.type NOT IN ('Create', 'Announce'))`,
-			`DELETE FROM ap_activity WHERE at < $1 AND type NOT IN ('Create', 'Announce') AND NOT EXISTS (SELECT 1 FROM ap_delivery d
-				WHERE d.institution_id = ap_activity.institution_id AND d.activity_id = ap_activity.id)`,
-			`DELETE FROM ap_remote WHERE fetched_at < $1 AND NOT EXISTS (SELECT 1 FROM ap_follower f WHERE f.institution_id = ap_remote.institution_id AND f.remote_id = ap_remote.id)
-				AND NOT EXISTS (SELECT 1 FROM ap_heard h WHERE h.institution_id = ap_remote.institution_id AND h.actor_id = ap_remote.id)`,
-		} {
-			if _, err := tx.Exec(ctx, q, before); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }

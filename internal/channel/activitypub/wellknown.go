@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,11 +43,12 @@ func answerJSON(w http.ResponseWriter, r *http.Request, kind string, doc any) er
 }
 
 // webfinger says who has a name of ours, by the name or by the address of the
-// actor or of its page. Faults: Invalid without a resource, NotFound.
+// actor or of its page. Fault: NotFound.
 func (s *Server) webfinger(w http.ResponseWriter, r *http.Request, p place) error {
 	resource := r.URL.Query().Get("resource")
-	if resource == "" {
-		return fault.InvalidField("resource", "activitypub.webfinger.resource")
+	if resource == "" { // RFC 7033, 4.2
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		return (&refusal{http.StatusBadRequest, s.kit.Printer(r).T("activitypub.webfinger.resource")}).answer(w)
 	}
 	if resource == p.instance() || strings.EqualFold(resource, "acct:"+p.host()+"@"+p.host()) {
 		return answerJSON(w, r, "application/jrd+json", jrd{Subject: "acct:" + p.host() + "@" + p.host(), Aliases: []string{p.instance()},
@@ -86,12 +88,26 @@ func resourceName(p place, resource string) string {
 }
 
 func (s *Server) nodeInfoLinks(w http.ResponseWriter, r *http.Request, p place) error {
-	return answerJSON(w, r, "application/json", map[string]any{"links": []jrdLink{{Rel: "http://nodeinfo.diaspora.software/ns/schema/2.1", Href: p.origin + "/nodeinfo/2.1"}}})
+	var links []jrdLink
+	for _, v := range nodeInfoVersions() {
+		links = append(links, jrdLink{Rel: nodeInfoSchema + v, Href: p.origin + "/nodeinfo/" + v})
+	}
+	return answerJSON(w, r, "application/json", map[string]any{"links": links})
 }
 
-// nodeInfo describes this server to those who gather statistics (NodeInfo 2.1). It
-// counts nobody who works here.
+const nodeInfoSchema = "http://nodeinfo.diaspora.software/ns/schema/"
+
+// nodeInfoVersions are those that we speak, the newest first; many programs know
+// the older only.
+func nodeInfoVersions() []string { return []string{"2.1", "2.0"} }
+
+// nodeInfo describes this server to those who gather statistics (NodeInfo 2.0 and
+// 2.1). It counts nobody who works here.
 func (s *Server) nodeInfo(w http.ResponseWriter, r *http.Request, p place) error {
+	schema := r.PathValue("version")
+	if !slices.Contains(nodeInfoVersions(), schema) {
+		return fault.Missing("activitypub.object.missing")
+	}
 	var users, posts int
 	err := s.db.Read(r.Context(), func(tx *db.Tx) error {
 		return tx.QueryRow(r.Context(), `
@@ -105,9 +121,13 @@ func (s *Server) nodeInfo(w http.ResponseWriter, r *http.Request, p place) error
 	if version == "" {
 		version = "0"
 	}
-	return answerJSON(w, r, `application/json; profile="http://nodeinfo.diaspora.software/ns/schema/2.1#"`, map[string]any{
-		"version":           "2.1",
-		"software":          map[string]string{"name": "arengo", "version": version, "repository": "https://codeberg.org/arengo/arengo"},
+	software := map[string]string{"name": "arengo", "version": version}
+	if schema != "2.0" { // which knows no other property
+		software["repository"] = "https://codeberg.org/arengo/arengo"
+	}
+	return answerJSON(w, r, `application/json; profile="`+nodeInfoSchema+schema+`#"`, map[string]any{
+		"version":           schema,
+		"software":          software,
 		"protocols":         []string{"activitypub"},
 		"services":          map[string]any{"inbound": []string{}, "outbound": []string{"atom1.0", "rss2.0"}},
 		"openRegistrations": false,

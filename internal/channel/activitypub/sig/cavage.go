@@ -174,42 +174,51 @@ func requestURI(r *http.Request) string {
 	return r.URL.RequestURI()
 }
 
-func verifyCavage(r *http.Request, body []byte, keys Keys, now time.Time) (Signed, error) {
+func readCavage(r *http.Request, now time.Time) (Claim, error) {
 	value, err := cavageHeader(r.Header)
 	if err != nil {
-		return Signed{}, err
+		return Claim{}, err
 	}
 	c, err := parseCavage(value)
 	if err != nil {
-		return Signed{}, err
+		return Claim{}, err
 	}
 	at, err := c.fresh(r, now)
 	if err != nil {
-		return Signed{}, err
+		return Claim{}, err
 	}
-	must := []string{"(request-target)", "host"}
-	if carriesBody(r.Method, body) {
-		must = append(must, "digest")
-	}
-	for _, h := range must {
+	for _, h := range []string{"(request-target)", "host"} {
 		if !slices.Contains(c.Headers, h) {
-			return Signed{}, refuse(Uncovered, "%s is not signed", h)
+			return Claim{}, refuse(Uncovered, "%s is not signed", h)
 		}
 	}
-	if slices.Contains(c.Headers, "digest") {
-		if err := checkLegacyDigest(r.Header, body); err != nil {
-			return Signed{}, err
+	signed := slices.Contains(c.Headers, "digest")
+	if !signed && carriesBody(r.Method, nil) {
+		return Claim{}, refuse(Uncovered, "digest is not signed")
+	}
+	if signed {
+		if err := hasDigest(r.Header); err != nil {
+			return Claim{}, err
 		}
 	}
 	allowed, err := c.allowed()
 	if err != nil {
-		return Signed{}, err
+		return Claim{}, err
 	}
 	text, err := c.text(r)
 	if err != nil {
-		return Signed{}, err
+		return Claim{}, err
 	}
-	return candidate{c.KeyID, Cavage, at, [][]byte{text}, c.Signature, allowed}.prove(r.Context(), keys)
+	digest := func(body []byte) error {
+		switch {
+		case signed:
+			return checkLegacyDigest(r.Header, body)
+		case len(body) > 0:
+			return refuse(Uncovered, "digest is not signed")
+		}
+		return nil
+	}
+	return Claim{[]candidate{{c.KeyID, Cavage, at, [][]byte{text}, c.Signature, allowed, digest}}}, nil
 }
 
 // cavageHeader finds the one signature of the older scheme.

@@ -56,6 +56,20 @@ func checkLegacyDigest(h http.Header, body []byte) error {
 	return nil
 }
 
+// hasDigest tells, without the body, whether there is a digest to compare it with.
+func hasDigest(h http.Header) error {
+	for part := range strings.SplitSeq(strings.Join(h.Values("Digest"), ","), ",") {
+		algorithm, _, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok {
+			return refuse(BadDigest, "cannot read %q", part)
+		}
+		if _, known := sumOf(strings.ToLower(algorithm), nil); known {
+			return nil
+		}
+	}
+	return refuse(BadDigest, "no SHA-256 or SHA-512")
+}
+
 // contentDigest is the Content-Digest header of RFC 9530, which RFC 9421 signs.
 func contentDigest(body []byte) (string, error) {
 	sum := sha256.Sum256(body)

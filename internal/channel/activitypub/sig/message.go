@@ -111,8 +111,8 @@ func (m *messageSignature) readCovered() error {
 	return nil
 }
 
-// complete tells whether all is covered that must be.
-func (m messageSignature) complete(r *http.Request, body []byte) error {
+// complete tells whether all is covered that must be, the body aside.
+func (m messageSignature) complete(r *http.Request) error {
 	has := func(name string) bool { return slices.Contains(m.covered, name) }
 	whole := has("@target-uri")
 	switch {
@@ -124,10 +124,19 @@ func (m messageSignature) complete(r *http.Request, body []byte) error {
 		return refuse(Uncovered, "@path is not signed")
 	case !whole && r.URL.RawQuery != "" && !has("@query") && !has("@request-target"):
 		return refuse(Uncovered, "@query is not signed")
-	case carriesBody(r.Method, body) && !has("content-digest"):
+	case carriesBody(r.Method, nil) && !has("content-digest"):
 		return refuse(Uncovered, "content-digest is not signed")
-	case has("content-digest"):
-		return checkContentDigest(r.Header, body)
+	}
+	return nil
+}
+
+// digest compares the body with what was signed of it.
+func (m messageSignature) digest(h http.Header, body []byte) error {
+	switch {
+	case slices.Contains(m.covered, "content-digest"):
+		return checkContentDigest(h, body)
+	case len(body) > 0:
+		return refuse(Uncovered, "content-digest is not signed")
 	}
 	return nil
 }
@@ -204,32 +213,36 @@ func schemes(r *http.Request) []string {
 	return []string{"https", "http"}
 }
 
-// verifyMessage takes the first signature that can be proven: a request may carry
-// one of a proxy beside its sender's.
-func verifyMessage(r *http.Request, body []byte, keys Keys, now time.Time) (Signed, error) {
+// readMessage takes all signatures that may be proven: a request may carry one of a
+// proxy beside its sender's.
+func readMessage(r *http.Request, now time.Time) (Claim, error) {
 	all, err := parseMessage(r.Header)
 	if err != nil {
-		return Signed{}, err
+		return Claim{}, err
 	}
+	var claim Claim
 	var first error
 	for _, m := range all {
-		signed, err := m.verify(r, body, keys, now)
-		if err == nil {
-			return signed, nil
-		}
-		if first == nil {
+		c, err := m.candidate(r, now)
+		switch {
+		case err == nil:
+			claim.all = append(claim.all, c)
+		case first == nil:
 			first = err
 		}
 	}
-	return Signed{}, first
+	if len(claim.all) == 0 {
+		return Claim{}, first
+	}
+	return claim, nil
 }
 
-func (m messageSignature) verify(r *http.Request, body []byte, keys Keys, now time.Time) (Signed, error) {
+func (m messageSignature) candidate(r *http.Request, now time.Time) (candidate, error) {
 	if err := checkTimes(m.created, m.expires, now, MaxAhead); err != nil {
-		return Signed{}, err
+		return candidate{}, err
 	}
-	if err := m.complete(r, body); err != nil {
-		return Signed{}, err
+	if err := m.complete(r); err != nil {
+		return candidate{}, err
 	}
 	var allowed []proof
 	switch m.algorithm {
@@ -240,17 +253,18 @@ func (m messageSignature) verify(r *http.Request, body []byte, keys Keys, now ti
 	case "ed25519":
 		allowed = []proof{ed}
 	default:
-		return Signed{}, refuse(Malformed, "algorithm %.40q", m.algorithm)
+		return candidate{}, refuse(Malformed, "algorithm %.40q", m.algorithm)
 	}
-	c := candidate{keyID: m.keyID, scheme: RFC9421, at: m.created, signature: m.signature, allowed: allowed}
+	c := candidate{keyID: m.keyID, scheme: RFC9421, at: m.created, signature: m.signature, allowed: allowed,
+		digest: func(body []byte) error { return m.digest(r.Header, body) }}
 	for _, s := range schemes(r) {
 		text, err := m.text(r, s)
 		if err != nil {
-			return Signed{}, err
+			return candidate{}, err
 		}
 		if len(c.texts) == 0 || !bytes.Equal(c.texts[0], text) {
 			c.texts = append(c.texts, text)
 		}
 	}
-	return c.prove(r.Context(), keys)
+	return c, nil
 }

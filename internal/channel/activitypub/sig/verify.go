@@ -26,7 +26,7 @@ const (
 
 // Keys finds a public key by its id. Its error makes the request an UnknownKey and
 // can be unwrapped from it. It is asked only for signatures that are complete and
-// fresh, with a matching digest, so that a search on the network is worth it.
+// fresh, with a matching digest.
 type Keys func(ctx context.Context, keyID string) (crypto.PublicKey, error)
 
 // Signed is a proven signature.
@@ -41,11 +41,48 @@ type Signed struct {
 	Fingerprint string
 }
 
-// Verify proves that a key signed the request with this body. Signed are at least
-// the method, the address and, with a body, its digest. The address is r.Host and
-// r.URL as they were sent: behind a proxy, r.Host must be what the sender called.
-// The error is an *Error of any kind.
+// Claim is what a request says of its signatures: read, complete and fresh, but not
+// proven. To read it needs neither the body nor a key.
+type Claim struct {
+	all []candidate // in the order in which they are tried
+}
+
+// KeyID is the key that is said to have signed.
+func (c Claim) KeyID() string { return c.all[0].keyID }
+
+// Verify is Read and Prove in one.
 func Verify(r *http.Request, body []byte, keys Keys, now time.Time) (Signed, error) {
+	c, err := Read(r, now)
+	if err != nil {
+		return Signed{}, err
+	}
+	return c.Prove(r.Context(), body, keys)
+}
+
+// Prove proves that a key signed the request with this body. The error is an *Error
+// of any kind.
+func (c Claim) Prove(ctx context.Context, body []byte, keys Keys) (Signed, error) {
+	var first error
+	for _, one := range c.all {
+		err := one.digest(body)
+		if err == nil {
+			var s Signed
+			if s, err = one.prove(ctx, keys); err == nil {
+				return s, nil
+			}
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return Signed{}, first
+}
+
+// Read reads a request's signatures. Signed are at least the method, the address
+// and, of what changes something, the digest of its body. The address is r.Host and
+// r.URL as they were sent: behind a proxy, r.Host must be what the sender called.
+// The error is an *Error; nothing of it needed a key.
+func Read(r *http.Request, now time.Time) (Claim, error) {
 	var size int
 	for _, h := range []string{"Signature", "Signature-Input", "Authorization"} {
 		for _, v := range r.Header.Values(h) {
@@ -53,12 +90,12 @@ func Verify(r *http.Request, body []byte, keys Keys, now time.Time) (Signed, err
 		}
 	}
 	if size > maxHeader {
-		return Signed{}, refuse(Malformed, "%d bytes of signature", size)
+		return Claim{}, refuse(Malformed, "%d bytes of signature", size)
 	}
 	if len(r.Header.Values("Signature-Input")) > 0 {
-		return verifyMessage(r, body, keys, now)
+		return readMessage(r, now)
 	}
-	return verifyCavage(r, body, keys, now)
+	return readCavage(r, now)
 }
 
 // candidate is a signature that was read and found complete, before its key is
@@ -70,6 +107,7 @@ type candidate struct {
 	texts     [][]byte // what may have been signed; more than one when the scheme of the address is not known
 	signature []byte
 	allowed   []proof
+	digest    func(body []byte) error // compares the body with what was signed of it
 }
 
 func (c candidate) prove(ctx context.Context, keys Keys) (Signed, error) {

@@ -40,8 +40,15 @@ type Actor struct {
 	Discoverable              bool `json:"discoverable"`
 	Indexable                 bool `json:"indexable"`
 
+	InteractionPolicy *ActorPolicy `json:"interactionPolicy,omitempty"`
+
 	AlsoKnownAs []string `json:"alsoKnownAs,omitempty"`
 	MovedTo     string   `json:"movedTo,omitempty"`
+}
+
+// ActorPolicy says who may put an actor into a collection; without it nobody may.
+type ActorPolicy struct {
+	CanFeature Rule `json:"canFeature"`
 }
 
 // Endpoints are the addresses that all actors of a server share.

@@ -32,7 +32,11 @@ const context = `["https://www.w3.org/ns/activitystreams","https://w3id.org/secu
 	`"anonymousParticipationEnabled":"mz:anonymousParticipationEnabled","pt":"https://joinpeertube.org/ns#","commentsEnabled":"pt:commentsEnabled",` +
 	`"gts":"https://gotosocial.org/ns#","interactionPolicy":{"@id":"gts:interactionPolicy","@type":"@id"},"canLike":{"@id":"gts:canLike","@type":"@id"},` +
 	`"canReply":{"@id":"gts:canReply","@type":"@id"},"canAnnounce":{"@id":"gts:canAnnounce","@type":"@id"},"canQuote":{"@id":"gts:canQuote","@type":"@id"},` +
-	`"automaticApproval":{"@id":"gts:automaticApproval","@type":"@id"},"manualApproval":{"@id":"gts:manualApproval","@type":"@id"}}]`
+	`"automaticApproval":{"@id":"gts:automaticApproval","@type":"@id"},"manualApproval":{"@id":"gts:manualApproval","@type":"@id"},` +
+	`"interactingObject":{"@id":"gts:interactingObject","@type":"@id"},"interactionTarget":{"@id":"gts:interactionTarget","@type":"@id"},` +
+	`"QuoteRequest":"https://w3id.org/fep/044f#QuoteRequest","QuoteAuthorization":"https://w3id.org/fep/044f#QuoteAuthorization",` +
+	`"FeatureRequest":"https://w3id.org/fep/7aa9#FeatureRequest","FeatureAuthorization":"https://w3id.org/fep/7aa9#FeatureAuthorization",` +
+	`"canFeature":{"@id":"https://w3id.org/fep/7aa9#canFeature","@type":"@id"}}]`
 
 // Encode writes a document with its @context. The same document gives the same
 // bytes each time, so that its digest can be kept.

@@ -55,13 +55,13 @@ func documents(t *testing.T) map[string]any {
 	})
 	answer.To, answer.CC = []string{"https://altrove.example/users/anna"}, nil
 	article := addressed(Post{
-		ID: site + "/ap/o/3", Type: Article, URL: site + "/m/piano", Name: "Il piano del verde", Summary: "Che cosa cambia nei parchi.",
+		ID: site + "/ap/o/3", Type: Article, URL: site + "/m/piano", Name: "Il piano del verde",
 		Content: "<h2>I parchi</h2><p>Testo.</p>", Updated: At(corrected),
 		Image:   &Media{MediaType: "image/webp", URL: site + "/media/cd/parco.webp", Alt: "Il parco"},
 		Preview: &Brief{Content: "<p>Il piano del verde</p>", Lang: "it"},
 	})
 	event := addressed(Post{
-		ID: site + "/ap/o/4", Type: Event, Actor: actor, URL: site + "/m/lettura", Name: "Letture in piazza", Content: "<p>Per tutti.</p>", MediaType: "text/html",
+		ID: site + "/ap/o/4", Type: Event, Actor: actor, URL: site + "/m/lettura", Name: "Letture in piazza", Content: "<p><strong>Letture in piazza</strong></p><p>sabato 5 dicembre 2026, 15:00–17:00<br>Piazza Castello</p><p>Per tutti.</p>", MediaType: "text/html",
 		Meeting: &Meeting{
 			StartTime: Time{time.Date(2026, 12, 5, 15, 0, 0, 0, rome(t))}, EndTime: Time{time.Date(2026, 12, 5, 17, 0, 0, 0, rome(t))},
 			Timezone: "Europe/Rome", Status: Confirmed, UUID: "019a-4", Category: "BOOK_CLUBS",
@@ -85,20 +85,24 @@ func documents(t *testing.T) map[string]any {
 			PublicKey: PublicKey{ID: actor + "#main-key", Owner: actor, PEM: "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"},
 			Icon:      &Media{MediaType: "image/png", URL: site + "/media/i.png"}, Image: &Media{MediaType: "image/jpeg", URL: site + "/media/b.jpg", Alt: "La sala di lettura"},
 			Attachment: []Field{{"Sito", `<a href="https://comune.example.it" rel="me">comune.example.it</a>`}, {"Telefono", "011 0000"}},
-			Published:  At(published), Discoverable: true, Indexable: true, AlsoKnownAs: []string{"https://vecchio.example/users/biblioteca"},
+			Published:  At(published), InteractionPolicy: &ActorPolicy{Rule{[]string{Public}}}, Discoverable: true, Indexable: true, AlsoKnownAs: []string{"https://vecchio.example/users/biblioteca"},
 		},
-		"instance":  Actor{ID: site + "/ap/actor", Type: Application, PreferredUsername: "comune.example.it", Inbox: site + "/ap/actor/inbox", PublicKey: PublicKey{ID: site + "/ap/actor#main-key", Owner: site + "/ap/actor", PEM: "x"}, ManuallyApprovesFollowers: true},
-		"note":      note,
-		"answer":    answer,
-		"article":   article,
-		"event":     event,
-		"album":     album,
-		"create":    Action{ID: site + "/ap/a/1", Type: Create, Actor: actor, Object: note, To: note.To, CC: note.CC, Published: At(published)},
-		"update":    Action{ID: site + "/ap/a/2", Type: Update, Actor: actor, Object: article, To: article.To, CC: article.CC, Published: At(corrected)},
-		"delete":    Action{ID: site + "/ap/a/3", Type: Delete, Actor: actor, Object: Tombstone{note.ID, Note, At(corrected)}, To: note.To},
-		"accept":    Action{ID: site + "/ap/a/4", Type: Accept, Actor: actor, Object: Action{ID: "https://altrove.example/f/1", Type: Follow, Actor: "https://altrove.example/users/anna", Object: actor}},
-		"announce":  Action{ID: site + "/ap/a/5", Type: Announce, Actor: actor, Object: "https://altrove.example/n/1", To: []string{Public}, CC: []string{actor + "/followers"}, Published: At(published)},
-		"flag":      Action{ID: site + "/ap/a/6", Type: Flag, Actor: site + "/ap/actor", Object: []string{"https://altrove.example/users/anna", "https://altrove.example/n/1"}, Content: "Insulti"},
+		"instance": Actor{ID: site + "/ap/actor", Type: Application, PreferredUsername: "comune.example.it", Inbox: site + "/ap/actor/inbox", PublicKey: PublicKey{ID: site + "/ap/actor#main-key", Owner: site + "/ap/actor", PEM: "x"}, ManuallyApprovesFollowers: true},
+		"note":     note,
+		"answer":   answer,
+		"article":  article,
+		"event":    event,
+		"album":    album,
+		"create":   Action{ID: site + "/ap/a/1", Type: Create, Actor: actor, Object: note, To: note.To, CC: note.CC, Published: At(published)},
+		"update":   Action{ID: site + "/ap/a/2", Type: Update, Actor: actor, Object: article, To: article.To, CC: article.CC, Published: At(corrected)},
+		"delete":   Action{ID: site + "/ap/a/3", Type: Delete, Actor: actor, Object: Tombstone{note.ID, Note, At(corrected)}, To: note.To},
+		"accept":   Action{ID: site + "/ap/a/4", Type: Accept, Actor: actor, Object: Action{ID: "https://altrove.example/f/1", Type: Follow, Actor: "https://altrove.example/users/anna", Object: actor}},
+		"announce": Action{ID: site + "/ap/a/5", Type: Announce, Actor: actor, Object: "https://altrove.example/n/1", To: []string{Public}, CC: []string{actor + "/followers"}, Published: At(published)},
+		"flag":     Action{ID: site + "/ap/a/6", Type: Flag, Actor: site + "/ap/actor", Object: []string{"https://altrove.example/users/anna", "https://altrove.example/n/1"}, Content: "Insulti"},
+		"grant":    Grant{ID: site + "/ap/g/1", AttributedTo: actor, Object: "https://altrove.example/n/2", Target: note.ID},
+		"feature":  Grant{ID: site + "/ap/g/2", Feature: true, AttributedTo: actor, Object: "https://altrove.example/c/1", Target: actor},
+		"granted": Action{ID: site + "/ap/a/7", Type: Accept, Actor: actor, Result: site + "/ap/g/1", To: []string{"https://altrove.example/users/anna"},
+			Object: Action{ID: "https://altrove.example/q/1", Type: QuoteRequest, Actor: "https://altrove.example/users/anna", Object: note.ID, Instrument: "https://altrove.example/n/2"}},
 		"followers": Collection{ID: actor + "/followers", TotalItems: 120},
 		"outbox":    Collection{ID: actor + "/outbox", TotalItems: 3, First: actor + "/outbox?page=1"},
 		"page":      Page{ID: actor + "/outbox?page=1", PartOf: actor + "/outbox", Items: []any{site + "/ap/a/1"}},
@@ -154,7 +158,7 @@ func TestEveryWordIsExplained(t *testing.T) {
 		"published", "updated", "image", "icon", "attachment", "tag", "preview", "replies", "startTime", "endTime", "location", "latitude", "longitude", "href",
 		"width", "height", "object", "target", "formerType", "deleted", "totalItems", "first", "last", "next", "prev", "partOf", "orderedItems",
 		"preferredUsername", "inbox", "outbox", "followers", "following", "endpoints", "sharedInbox",
-		"publicKey", "owner", "publicKeyPem",
+		"publicKey", "owner", "publicKeyPem", "result", "instrument",
 	} {
 		standard[w] = true
 	}

@@ -1,6 +1,7 @@
 package vocab
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,26 +17,28 @@ import (
 type Activity struct {
 	ID    string // may be empty: some servers give their answers none
 	Type  string // Create, Follow, …
-	Actor string
+	Actor string // empty of a request only, where servers leave it to the signature
 
 	// Object is what it acts upon. Where the activity only names it, all but the
 	// ID is empty.
 	Object  Object
 	Objects []string // the ids of all objects: a Flag has several
 
-	Target    string // of a Move: where to
-	Text      string // of a Flag: why; of an EmojiReact: the emoji
-	To, CC    []string
-	Published time.Time
+	Target     string // of a Move: where to
+	Instrument string // of a request: the post or collection that it is for
+	Text       string // of a Flag: why; of an EmojiReact: the emoji
+	To, CC     []string
+	Published  time.Time
 }
 
 // Object is a post of another server, or an activity within an activity, in plain
 // text: no HTML gets past this package.
 type Object struct {
 	ID, Type     string
-	AttributedTo string
+	AttributedTo []string // who said it; some servers name the group that it was said in first
 
-	Actor, Object string // when it is itself an activity: an Undo, an Accept
+	Actor, Object string  // when it is itself an activity: an Undo, an Accept
+	Inner         *Object // what that activity holds, where it holds more than an address
 
 	Name    string // title of what is no Note
 	Summary string // content warning of a Note
@@ -58,6 +61,7 @@ type Object struct {
 type Attachment struct {
 	URL, MediaType, Alt string
 	Width, Height       int
+	Link                bool // a page that the post is about, no file
 }
 
 // Parse reads an activity. Its errors are ErrTooLarge and ErrMalformed; what is
@@ -69,7 +73,7 @@ func Parse(body []byte, l Limits) (Activity, error) {
 	}
 	a := Activity{
 		ID: n.id(), Type: n.kind(), Actor: n.first("actor"),
-		Target:    n.first("target"),
+		Target: n.first("target"), Instrument: n.first("instrument"),
 		To:        n.ids("to", l.Addressees),
 		CC:        n.ids("cc", l.Addressees),
 		Objects:   n.ids("object", l.Tags),
@@ -79,8 +83,11 @@ func Parse(body []byte, l Limits) (Activity, error) {
 	switch {
 	case a.Type == "":
 		return Activity{}, fmt.Errorf("%w: no type", ErrMalformed)
-	case a.Actor == "":
+	case a.Actor == "" && a.Type != QuoteRequest && a.Type != FeatureRequest:
 		return Activity{}, fmt.Errorf("%w: no actor", ErrMalformed)
+	}
+	if a.Text == "" { // Misskey's name for the emoji of a Like
+		a.Text = oneLine(n.text("_misskey_reaction"))
 	}
 	switch first := firstOf(n.list("object")).(type) {
 	case string:
@@ -139,7 +146,7 @@ func firstOf(list []any) any {
 func objectOf(n node, l Limits) Object {
 	o := Object{
 		ID: n.id(), Type: n.kind(),
-		AttributedTo: n.first("attributedTo"),
+		AttributedTo: n.ids("attributedTo", l.Attachments),
 		Actor:        n.first("actor"),
 		Object:       n.first("object"),
 		URL:          n.page("url"),
@@ -155,14 +162,23 @@ func objectOf(n node, l Limits) Object {
 	if o.URL == "" {
 		o.URL = o.ID
 	}
+	if inner := n.object("object"); inner != nil {
+		o.Inner = new(objectOf(inner, l)) // as deep as Limits.Depth
+	}
 	for _, key := range []string{"quote", "quoteUrl", "quoteUri", "_misskey_quote"} {
 		if o.QuoteOf == "" {
 			o.QuoteOf = n.first(key)
 		}
 	}
+	if o.QuoteOf == "" {
+		o.QuoteOf = n.linked()
+	}
 	o.Name = oneLine(n.plain("name", nil))
 	o.Summary = oneLine(n.plain("summary", nil))
 	o.Text = n.plain("content", o.Tags)
+	if o.Text == "" {
+		o.Text = n.source()
+	}
 	if options := n.options(); options != "" {
 		o.Text = wire.Tidy(o.Text + "\n\n" + options)
 	}
@@ -172,6 +188,35 @@ func objectOf(n node, l Limits) Object {
 		o.Lang = languageTag(n.text("inLanguage"))
 	}
 	return o
+}
+
+// linked is the post that a tag of type Link quotes (FEP-e232): the first one that
+// is a document of this kind.
+func (n node) linked() string {
+	for _, v := range n.list("tag") {
+		m, ok := v.(map[string]any)
+		if !ok || node(m).kind() != "Link" {
+			continue
+		}
+		kind := node(m).text("mediaType")
+		if strings.HasPrefix(kind, ContentType) || strings.HasPrefix(kind, "application/ld+json") && strings.Contains(kind, "activitystreams") {
+			if href := address(node(m).text("href")); href != "" {
+				return href
+			}
+		}
+	}
+	return ""
+}
+
+// source is what a post without content was written as, where that says anything.
+func (n node) source() string {
+	if text := wire.Tidy(n.text("_misskey_content")); text != "" {
+		return text
+	}
+	if src := n.object("source"); src != nil {
+		return wire.Tidy(src.text("content"))
+	}
+	return ""
 }
 
 // said is a text and its language. Where there is only a map, Italian comes first.
@@ -281,6 +326,7 @@ func attachmentsOf(n node, most int) []Attachment {
 		if file.URL == "" {
 			file.URL = address(a.text("href"))
 		}
+		file.Link = a.kind() == "Link"
 		if file.Alt = wire.Cut(Text(a.text("name"), nil), maxAlt); file.Alt == "" {
 			file.Alt = wire.Cut(Text(a.text("summary"), nil), maxAlt)
 		}
@@ -298,4 +344,31 @@ const maxAlt = 5000
 // oneLine makes a name of a text: no line ends, at most maxName bytes.
 func oneLine(s string) string {
 	return wire.Cut(strings.Join(strings.Fields(s), " "), maxName)
+}
+
+// maxGlance is the size up to which a body is looked into before it is proven.
+const maxGlance = 32 << 10
+
+// Glance is what a body says to be, without reading it whole: its type, and its
+// actor where it names one. kind is empty when it is no activity; a large body is
+// believed to be one.
+func Glance(body []byte) (kind, actor string) {
+	switch {
+	case !isObject(body):
+		return "", ""
+	case len(body) > maxGlance:
+		return "?", ""
+	case measure(body, DefaultLimits()) != nil:
+		return "", ""
+	}
+	var n struct {
+		Type  any `json:"type"`
+		Kind  any `json:"@type"`
+		Actor any `json:"actor"`
+	}
+	if json.Unmarshal(body, &n) != nil {
+		return "", ""
+	}
+	seen := node{"type": n.Type, "@type": n.Kind, "actor": n.Actor}
+	return seen.kind(), seen.first("actor")
 }

@@ -23,7 +23,7 @@ type Post struct {
 	Actor        string `json:"actor,omitempty"` // of an Event: Mobilizon asks for it
 
 	Name    string `json:"name,omitempty"`    // the title; a Note has none
-	Summary string `json:"summary,omitempty"` // of a Note: its content warning; of others: what they say in short
+	Summary string `json:"summary,omitempty"` // a content warning: many servers hide the text behind it, whatever the type
 	Content string `json:"content"`           // HTML
 
 	NameMap    map[string]string `json:"nameMap,omitempty"`
@@ -43,7 +43,7 @@ type Post struct {
 	Image      *Media  `json:"image,omitempty"` // of an Article: its cover
 	Attachment []Media `json:"attachment,omitempty"`
 	Tag        []Tag   `json:"tag,omitempty"`
-	Preview    *Brief  `json:"preview,omitempty"` // of an Article: the Note that a microblog may show
+	Preview    *Brief  `json:"preview,omitempty"` // of what is no Note: the Note that a microblog may show instead
 
 	Replies           string  `json:"replies,omitempty"`
 	InteractionPolicy *Policy `json:"interactionPolicy,omitempty"`
