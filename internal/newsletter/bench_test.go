@@ -25,9 +25,14 @@ const readers = 10_000
 type sink struct {
 	net.Listener
 	taken atomic.Int64
+
+	// A test may have the server answer no letter from this number on; hang is closed
+	// when that begins.
+	hangsAt int64
+	hang    chan struct{}
 }
 
-func openSink(b *testing.B) *sink {
+func openSink(b testing.TB) *sink {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -80,7 +85,13 @@ func (s *sink) serve(c net.Conn) {
 					break
 				}
 			}
-			s.taken.Add(1)
+			if n := s.taken.Add(1); s.hangsAt > 0 && n >= s.hangsAt {
+				if n == s.hangsAt {
+					close(s.hang)
+				}
+				r.ReadByte() // until the other side hangs up
+				return
+			}
 			say("250 taken\r\n")
 		case "QUIT":
 			say("221 bye\r\n")

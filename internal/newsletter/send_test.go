@@ -196,6 +196,138 @@ func TestSlowWorkerThatWasThoughtDeadSendsNothingTwice(t *testing.T) {
 	})
 }
 
+// A worker whose lease ended must not put a letter back in line: a person may have
+// said that it is sent again, and another worker may be doing so.
+func TestLateWorkerNeverPutsALetterBackInLine(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.subscriber("a@example.org", Immediate)
+		first := true
+		w.post.answer = func(mail.Letter) (mail.Result, bool) {
+			if !first {
+				return mail.Result{}, false
+			}
+			first = false
+			w.clock.advance(w.list.lease + time.Second)
+			w.work()
+			if got := w.outcomes(); got != "unconfirmed 1" {
+				t.Errorf("after the second worker: %s", got)
+			}
+			w.must(d.InTx(context.Background(), func(tx *db.Tx) error {
+				_, err := w.list.again(context.Background(), tx, w.i.ID, w.issueID(), Unconfirmed, w.clock.now())
+				return err
+			}))
+			w.post.before = func(mail.Letter) { // the other worker has it in hand
+				w.post.before = nil
+				s := &sending{l: w.list, lease: "the first", issue: Issue{InstitutionID: w.i.ID, ID: w.issueID()}}
+				w.must(d.InTx(context.Background(), func(tx *db.Tx) error {
+					u, _ := w.find("a@example.org")
+					_, err := s.settleAll(context.Background(), tx, []settled{settle(letterTo{u, 1}, mail.Result{Outcome: mail.Deferred, Ours: true})}, w.clock.now())
+					return err
+				}))
+				if got := w.outcomes(); got != "attempting 1" {
+					t.Errorf("while the other worker sends: %s", got)
+				}
+			}
+			w.work()
+			return mail.Result{Outcome: mail.Deferred, Ours: true, Err: errors.New("never begun")}, true
+		}
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		w.clock.advance(48 * time.Hour)
+		w.work()
+		if got := w.outcomes(); got != "sent 1" || w.post.count() != 1 {
+			t.Errorf("%s, %d letters", got, w.post.count())
+		}
+	})
+}
+
+// A letter refused for what it says is nobody's failure, and stops the sending.
+func TestRefusedContentBlamesNoReader(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		for n := range 60 {
+			w.subscriber(fmt.Sprintf("bad%d@example.org", n), Immediate)
+		}
+		w.post.answer = func(mail.Letter) (mail.Result, bool) {
+			return mail.Result{Outcome: mail.Refused, Code: 552, Enhanced: "5.3.4", Whole: true, Err: errors.New("too large")}, true
+		}
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		if got := w.outcomes(); got != "refused 20, waiting 40" {
+			t.Error(got)
+		}
+		for n := range 60 {
+			if u, _ := w.find(fmt.Sprintf("bad%d@example.org", n)); u.SoftBounces != 0 || u.State != Active {
+				t.Errorf("%s is %s after %d failures", u.Email, u.State, u.SoftBounces)
+			}
+		}
+	})
+}
+
+func TestServerThatAsksToSlowDownIsFollowed(t *testing.T) {
+	w := open(t)
+	for n := range 10 {
+		w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+	}
+	handed := 0
+	w.post.answer = func(mail.Letter) (mail.Result, bool) {
+		handed++
+		return mail.Result{Outcome: mail.Deferred, Code: 450, Enhanced: "4.7.1", Ours: true, Busy: true, Err: errors.New("too much mail")}, handed == 5
+	}
+	w.hand("comune", "k1", "Avviso")
+	w.work()
+	if got := w.outcomes(); got != "sent 4, waiting 6" {
+		t.Fatal(got)
+	}
+	w.staff()
+	if page := w.do("GET", desk, "").Body.String(); !strings.Contains(page, "chiede di andare più piano") {
+		t.Errorf("the desk does not say why:\n%s", page)
+	}
+	w.clock.advance(serverBusy + time.Second)
+	w.work()
+	if got := w.outcomes(); got != "sent 10" {
+		t.Error(got)
+	}
+}
+
+// A mail server that hangs keeps nobody from stopping, and only the letters whose
+// end it has are unknown.
+func TestStopWithAHangingMailServer(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		s := openSink(t)
+		s.hang = make(chan struct{})
+		s.hangsAt = 100
+		sender, err := mail.NewSMTP(mail.SMTPOptions{Host: "127.0.0.1", Port: s.port(), Security: mail.Clear, Grace: 100 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { sender.Close() })
+		w := newTown(t, d)
+		w.open(sender)
+		for n := range 400 {
+			w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+		}
+		w.hand("comune", "k1", "Avviso")
+		ctx, stop := context.WithCancel(t.Context())
+		over := make(chan error, 1)
+		go func() { over <- w.list.SendDue(ctx) }()
+		<-s.hang
+		start := time.Now()
+		stop()
+		if err := <-over; err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		unknown := w.count(Unconfirmed)
+		if unknown < 1 || unknown > sender.Lanes() || w.count(Attempting) != 0 || int64(w.count(Sent)+unknown) != s.taken.Load() {
+			t.Errorf("the server has %d letters; %s", s.taken.Load(), w.outcomes())
+		}
+	})
+}
+
 func answering(code int, enhanced string, o mail.Outcome) func(mail.Letter) (mail.Result, bool) {
 	return func(l mail.Letter) (mail.Result, bool) {
 		return mail.Result{Outcome: o, Code: code, Enhanced: enhanced, Err: errors.New("no: " + l.To.Addr)}, strings.HasPrefix(l.To.Addr, "bad")

@@ -108,7 +108,7 @@ func (n *Notices) workSend(ctx context.Context, j send) error {
 		if err != nil || len(next) == 0 {
 			return err
 		}
-		last = n.tell(context.WithoutCancel(ctx), o, next)
+		last = n.tell(ctx, o, next)
 	}
 }
 
@@ -274,6 +274,9 @@ func (n *Notices) tellOne(ctx context.Context, o notice, t target) settled {
 	if t.broken || t.check(n.AllowLoopback) != nil {
 		return settled{target: t, outcome: Gone}
 	}
+	// A notice in hand is finished when the process stops, if that takes not long.
+	ctx, cancel := jobs.Unbroken(ctx, pushTimeout)
+	defer cancel()
 	ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: pushTimeout, MaxBody: 64 << 10})
 	answer, err := push.SendNotificationWithContext(ctx, []byte(o.payload), &push.Subscription{Endpoint: t.Endpoint, Keys: push.Keys{Auth: t.Auth, P256dh: t.P256dh}}, &push.Options{
 		HTTPClient: n.Fetch.HTTPClient(), Subscriber: n.Contact, Topic: o.topic(), Urgency: push.UrgencyNormal,
