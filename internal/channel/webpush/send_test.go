@@ -1,8 +1,10 @@
 package webpush
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/netip"
@@ -175,6 +177,30 @@ func TestDeadWorkerLeavesNothingToRepeat(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+}
+
+// A push service that hangs does not keep the process from stopping.
+func TestStopWithAHangingPushService(t *testing.T) {
+	w := newTown(t, testkit.SQLite(t))
+	asked := make(chan struct{}, 1)
+	s := newService(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body) // only then does the server notice that we hang up
+		asked <- struct{}{}
+		<-r.Context().Done()
+	})
+	w.subscribe(browser(t, s.URL+"/push/1"))
+	_, err := w.notices.HandOver(t.Context(), w.channels["comune"], w.post("Avviso"))
+	w.must(err)
+	w.must(w.pool.Start(context.WithoutCancel(t.Context())))
+	<-asked
+	start := time.Now()
+	w.must(w.pool.Stop(context.Background()))
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	if got := w.outcomes(); got[Unconfirmed] != 1 {
+		t.Errorf("%v", got)
+	}
 }
 
 func TestBrowserIsToldWhatItAskedFor(t *testing.T) {
