@@ -172,7 +172,8 @@ func (k *Kit) Mount() error {
 		_, err := w.Write(document)
 		return err
 	}, web.WithoutSession())
-	k.o.Web.Handle(k.o.Mux, Prefix+"/", k.unmatched, web.WithoutSession(), web.AnyOrigin())
+	// Also what asks for another version is a program.
+	k.o.Web.Handle(k.o.Mux, "/api/", k.unmatched, web.WithoutSession(), web.AnyOrigin())
 	return nil
 }
 
@@ -183,7 +184,7 @@ func (k *Kit) unmatched(w http.ResponseWriter, r *http.Request) error {
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		probe := r.Clone(r.Context())
 		probe.Method = method
-		if _, pattern := k.o.Mux.Handler(probe); pattern != "" && pattern != Prefix+"/" {
+		if _, pattern := k.o.Mux.Handler(probe); pattern != "" && pattern != "/api/" {
 			allowed = append(allowed, method)
 		}
 	}

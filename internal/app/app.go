@@ -112,11 +112,20 @@ func OpenWith(ctx context.Context, c config.Config, log *slog.Logger, o Options)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	a := &App{Config: c, Log: log, Clock: o.Clock, poll: o.Poll, began: time.Now(), release: func() {}}
+	a := &App{Config: c, Log: log, Clock: coarse(o.Clock), poll: o.Poll, began: time.Now(), release: func() {}}
 	if err := a.open(ctx); err != nil {
 		return nil, errors.Join(err, a.Close(ctx))
 	}
 	return a, nil
+}
+
+// coarse is a clock as fine as times are stored: what was just written and what is
+// read later are the same moment.
+func coarse(clock func() time.Time) func() time.Time {
+	return func() time.Time {
+		now := clock()
+		return now.Add(-time.Duration(now.Nanosecond() % int(time.Microsecond)))
+	}
 }
 
 func (a *App) open(ctx context.Context) (err error) {

@@ -64,7 +64,7 @@ func (a *answer) prepare(route http.Header) {
 		a.always["Link"] = []string{a.links}
 	}
 	if a.status == http.StatusOK {
-		a.etag = "W/" + web.ETag(a.body)
+		a.etag = web.ETag(a.body)
 		a.always["Etag"] = []string{a.etag}
 		if !a.modified.IsZero() {
 			a.always["Last-Modified"] = []string{a.modified.UTC().Format(http.TimeFormat)}

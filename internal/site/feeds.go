@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -101,7 +103,17 @@ func (s *Site) topicFeed(v *visit) (*answer, error) {
 	t := s.kit.Printer(v.Request).T
 	return s.feed(v, v.PathValue("feed"), filter{tag: tag},
 		feed{Title: label + " · " + v.i.Name, Description: t("site.topic.lead", label), Home: v.url("/argomenti/" + url.PathEscape(tag)),
-			ID: "urn:uuid:" + v.i.ID + ":argomento:" + url.PathEscape(tag)})
+			ID: "urn:uuid:" + topicID(v.i.ID, tag)})
+}
+
+// topicID names a topic's feed by a UUID made of the institution's and the tag (RFC
+// 9562, 5.5): the same for ever, and nothing has to be stored.
+func topicID(institutionID, tag string) string {
+	space, err := uuid.Parse(institutionID)
+	if err != nil {
+		space = uuid.NameSpaceOID // no identifier of ours is otherwise
+	}
+	return uuid.NewSHA1(space, []byte("argomento:"+tag)).String()
 }
 
 // links name the hubs and the feed itself in a header (WebSub, 4), for readers that

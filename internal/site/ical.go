@@ -11,8 +11,8 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 )
 
-// iCalendar (RFC 5545). Times are in UTC, which every calendar shows in its
-// reader's zone and which no change of clocks can make ambiguous.
+// iCalendar (RFC 5545). Times of events are in the institution's zone; when
+// something was written is in UTC.
 
 // lines is a calendar being written: one content line after another.
 type lines struct{ strings.Builder }
@@ -60,23 +60,41 @@ func (f feed) calendar() ([]byte, error) {
 	l.text("X-WR-CALDESC", f.Description)
 	l.add("X-WR-TIMEZONE", f.Zone.String())
 	l.add("REFRESH-INTERVAL;VALUE=DURATION", "PT1H")
+	first, last := f.span()
+	l.timezone(f.Zone, first, last)
 	for _, i := range f.Items {
 		if i.IsEvent() {
-			i.event(&l)
+			i.event(&l, f.Zone)
 		}
 	}
 	l.add("END", "VCALENDAR")
 	return []byte(l.String()), nil
 }
 
-func (i item) event(l *lines) {
+// span is from the first event's beginning to the last one's end.
+func (f feed) span() (first, last time.Time) {
+	for _, i := range f.Items {
+		if !i.IsEvent() {
+			continue
+		}
+		if first.IsZero() || i.EventStart.Before(first) {
+			first = i.EventStart
+		}
+		if end := i.Ends(); end.After(last) {
+			last = end
+		}
+	}
+	return first, last
+}
+
+func (i item) event(l *lines, zone *time.Location) {
 	l.add("BEGIN", "VEVENT")
 	l.add("UID", i.ID)
 	l.add("DTSTAMP", utc(i.updated()))
 	l.add("LAST-MODIFIED", utc(i.updated()))
 	l.add("SEQUENCE", strconv.FormatInt(max(0, i.Rev-1), 10))
-	l.add("DTSTART", utc(i.EventStart))
-	l.add("DTEND", utc(i.Ends()))
+	l.at("DTSTART", i.EventStart, zone)
+	l.at("DTEND", i.Ends(), zone)
 	l.text("SUMMARY", i.Title)
 	l.text("DESCRIPTION", strings.TrimSpace(i.Text+"\n\n"+i.URL))
 	l.text("LOCATION", i.Place)

@@ -352,3 +352,8 @@ func TestKeptPageIsTheSameAnswer(t *testing.T) {
 		}
 	}
 }
+
+func TestSecurityContactIsTheInstitutions(t *testing.T) {
+	w := newTown(t, testkit.SQLite(t))
+	contains(t, w.page("/.well-known/security.txt"), "Contact: mailto:urp@comune.cesate.example\n", "Expires: 2026-11-04T", "Canonical: https://piazza.cesate.example/.well-known/security.txt\n")
+}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -85,6 +86,17 @@ func (s *Site) sitemapOf(v *visit, part int) (*answer, error) {
 func sitemapAnswer(doc any) (*answer, error) {
 	body, err := document(doc)
 	return &answer{status: http.StatusOK, kind: "application/xml; charset=utf-8", body: body}, err
+}
+
+// security says to whom somebody who found a hole may write (RFC 9116). It expires,
+// as it must, half a year ahead; a page that is kept is made anew long before.
+func (s *Site) security(v *visit) (*answer, error) {
+	if v.i.Email == "" {
+		return nil, fault.Missing("fault.not_found")
+	}
+	text := "Contact: mailto:" + v.i.Email + "\nExpires: " + v.now.AddDate(0, 6, 0).UTC().Format(time.RFC3339) +
+		"\nPreferred-Languages: it, en\nCanonical: " + v.url("/.well-known/security.txt") + "\n"
+	return &answer{status: http.StatusOK, kind: "text/plain; charset=utf-8", body: []byte(text)}, nil
 }
 
 func (s *Site) robots(v *visit) (*answer, error) {

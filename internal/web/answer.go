@@ -11,10 +11,11 @@ import (
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
 
-// ETag is a strong validator of a body.
+// ETag is the validator of a body. It is weak (RFC 9110, 8.8.1): the kit sends the
+// same answer compressed or not, and both have this one.
 func ETag(body []byte) string {
 	sum := sha256.Sum256(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 // NotModified sets the validators of an answer and, when the reader already has
