@@ -44,14 +44,29 @@ func (in *Inbox) Hear(ctx context.Context, tx *db.Tx, institutionID, channelID s
 
 // hearing prepares to change what was heard on a channel.
 func (in *Inbox) hearing(ctx context.Context, tx *db.Tx, ch channel.Channel) (*hearing, error) {
-	if tx.Engine() == db.Postgres {
-		// Two that hear at once must not both open the conversation of one thread.
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('inbox ' || $1))`, ch.InstitutionID+" "+string(ch.Platform)); err != nil {
-			return nil, err
-		}
-	}
 	h := &hearing{Inbox: in, tx: tx, channel: ch, now: in.clock().UTC().Truncate(time.Microsecond), touched: map[string]bool{}, into: map[string]string{}, returned: map[string]bool{}}
 	return h, h.ownNames(ctx)
+}
+
+// alone waits until nobody else hears on the platform: two that hear at once must not
+// both open the conversation of one thread. Where nothing is opened or joined, others
+// need not wait.
+func (h *hearing) alone(ctx context.Context) error {
+	if h.locked {
+		return nil
+	}
+	h.locked = true
+	return h.serial(ctx, "inbox "+h.institution()+" "+string(h.channel.Platform))
+}
+
+// serial lets those who name the same thing do it one after the other. On SQLite all
+// do.
+func (h *hearing) serial(ctx context.Context, what string) error {
+	if h.tx.Engine() != db.Postgres {
+		return nil
+	}
+	_, err := h.tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext($1))`, what)
+	return err
 }
 
 // hearing is one call of Hear.
@@ -62,6 +77,7 @@ type hearing struct {
 	now     time.Time
 
 	handles, addresses map[string]bool // the institution's own
+	locked             bool            // see alone
 
 	touched  map[string]bool   // conversations to be summed up
 	into     map[string]string // conversations that were joined to others
@@ -74,6 +90,11 @@ type hearing struct {
 func (h *hearing) institution() string { return h.channel.InstitutionID }
 
 func (h *hearing) take(ctx context.Context, s channel.Said) error {
+	if s.Act == channel.Comments || s.Act == channel.Edited || s.Act == channel.Deleted || s.Act == channel.Vanished {
+		if err := h.alone(ctx); err != nil {
+			return err
+		}
+	}
 	switch s.Act {
 	case channel.Comments, channel.Edited:
 		return h.comment(ctx, s)
@@ -184,10 +205,11 @@ func (h *hearing) comment(ctx context.Context, s channel.Said) error {
 // keep stores a new comment in its conversation, and gathers there what arrived
 // before it and belongs to it.
 func (h *hearing) keep(ctx context.Context, s channel.Said, author Author, at place, ours bool) error {
-	children, err := h.orphans(ctx, s.ID)
+	before, err := h.before(ctx, s.ID)
 	if err != nil {
 		return err
 	}
+	children := before.conversations
 	id := at.conversation
 	if id == "" && isChat(h.channel.Platform, s) {
 		if id, err = h.chat(ctx, author.ID); err != nil {
@@ -230,9 +252,14 @@ func (h *hearing) keep(ctx context.Context, s channel.Said, author Author, at pl
 		h.fresh = append(h.fresh, c)
 	}
 	h.touched[id] = true
-	if _, err := h.tx.Exec(ctx, `UPDATE reaction SET comment_id = $4 WHERE institution_id = $1 AND channel_id = $2 AND target = $3`,
-		h.institution(), h.channel.ID, s.ID, c.ID); err != nil {
-		return err
+	if before.reactions {
+		if _, err := h.tx.Exec(ctx, `UPDATE reaction SET comment_id = $4 WHERE institution_id = $1 AND channel_id = $2 AND target = $3`,
+			h.institution(), h.channel.ID, s.ID, c.ID); err != nil {
+			return err
+		}
+	}
+	if !before.early {
+		return nil
 	}
 	return h.nowDue(ctx, s.ID)
 }

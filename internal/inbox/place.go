@@ -55,22 +55,43 @@ func messageOf(parent string) string {
 	return id
 }
 
-// orphans lists the conversations, oldest first, of comments that answer remoteID
-// and came before it.
-func (h *hearing) orphans(ctx context.Context, remoteID string) ([]string, error) {
-	return db.All(ctx, h.tx, db.Col[string], `
-		SELECT DISTINCT conversation_id FROM comment WHERE institution_id = $1 AND channel_id = $2 AND parent_id = $3 ORDER BY conversation_id`,
-		h.institution(), h.channel.ID, remoteID)
+// forerunners are what came before what it belongs to.
+type forerunners struct {
+	conversations    []string // of comments that answer it, oldest first
+	reactions, early bool     // whether there are any
+}
+
+// before finds what came before remoteID and belongs to it.
+func (h *hearing) before(ctx context.Context, remoteID string) (f forerunners, err error) {
+	all, err := db.All(ctx, h.tx, db.Col[string], `
+		SELECT DISTINCT conversation_id FROM comment WHERE institution_id = $1 AND channel_id = $2 AND parent_id = $3
+		UNION ALL SELECT 'reaction' WHERE EXISTS (SELECT 1 FROM reaction WHERE institution_id = $1 AND channel_id = $2 AND target = $3)
+		UNION ALL SELECT 'early' WHERE EXISTS (SELECT 1 FROM early WHERE institution_id = $1 AND channel_id = $2 AND parent_id = $3)
+		ORDER BY 1`, h.institution(), h.channel.ID, remoteID)
+	for _, x := range all {
+		switch x {
+		case "reaction":
+			f.reactions = true
+		case "early":
+			f.early = true
+		default:
+			f.conversations = append(f.conversations, x)
+		}
+	}
+	return f, err
 }
 
 // adopt puts what came before remoteID, a post of ours, where it belongs: under
 // the message, or in the conversation of the answer.
 func (h *hearing) adopt(ctx context.Context, remoteID string, at place) error {
-	children, err := h.orphans(ctx, remoteID)
+	if err := h.alone(ctx); err != nil {
+		return err
+	}
+	before, err := h.before(ctx, remoteID)
 	if err != nil {
 		return err
 	}
-	for _, child := range children {
+	for _, child := range before.conversations {
 		if at.conversation == "" {
 			err = h.about(ctx, child, at.message)
 		} else {
@@ -161,8 +182,8 @@ func (h *hearing) merge(ctx context.Context, from, into string) error {
 // wakes opens a conversation that was closed, because its citizen spoke again, and
 // ends the deadline of a question that was answered before.
 func (h *hearing) wakes(ctx context.Context, id string) error {
-	if h.returned[id] {
-		return nil
+	if h.returned[id] || slices.Contains(h.opened, id) {
+		return nil // it is open, and its citizen waits
 	}
 	h.returned[id] = true
 	v, err := Find(ctx, h.tx, h.institution(), id)

@@ -18,6 +18,11 @@ func (h *hearing) reacts(ctx context.Context, s channel.Said) error {
 	if s.Ours || h.isOwn(s.Author) {
 		return nil
 	}
+	// One's own reactions come one after the other, so that none is taken back before
+	// it is counted.
+	if err := h.serial(ctx, "reaction "+h.institution()+" "+s.Author.ID); err != nil {
+		return err
+	}
 	var gone bool
 	err := h.tx.QueryRow(ctx, `
 		SELECT EXISTS (SELECT 1 FROM gone WHERE institution_id = $1 AND (
@@ -38,6 +43,11 @@ func (h *hearing) reacts(ctx context.Context, s channel.Said) error {
 		return nil
 	}
 	at, err := h.place(ctx, s.Parent)
+	if err == nil && at.message == "" { // its comment may be arriving
+		if err = h.alone(ctx); err == nil {
+			at, err = h.place(ctx, s.Parent)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -53,6 +63,9 @@ func (h *hearing) reacts(ctx context.Context, s channel.Said) error {
 
 // unreacts takes a reaction back: by its ID, or by author, target and kind.
 func (h *hearing) unreacts(ctx context.Context, s channel.Said) error {
+	if err := h.serial(ctx, "reaction "+h.institution()+" "+s.Author.ID); err != nil {
+		return err
+	}
 	if s.ID != "" {
 		if err := h.keepGone(ctx, h.channel.ID, "reaction", s.ID, "", s.At); err != nil {
 			return err

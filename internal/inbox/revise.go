@@ -195,6 +195,14 @@ func (h *hearing) erase(ctx context.Context, c Comment) error {
 	}
 	h.fresh = slices.DeleteFunc(h.fresh, func(f Comment) bool { return f.ID == c.ID })
 	h.touched[c.ConversationID] = true
+	// Of whom we keep no word we need no name. Not every square tells that an account is
+	// gone: this is how it ends there, too.
+	if _, err := h.tx.Exec(ctx, `
+		UPDATE author SET handle = '', name = '', url = '', avatar = '' WHERE institution_id = $1 AND id = $2
+			AND NOT EXISTS (SELECT 1 FROM comment WHERE institution_id = $1 AND author_id = $2 AND deleted_at = 0)
+			AND NOT EXISTS (SELECT 1 FROM reaction WHERE institution_id = $1 AND author_id = $2)`, h.institution(), c.AuthorID); err != nil {
+		return err
+	}
 	return h.restem(ctx, h.tx, h.institution(), c.ConversationID)
 }
 

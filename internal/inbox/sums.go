@@ -28,13 +28,10 @@ func (in *Inbox) sumUp(ctx context.Context, tx *db.Tx, institutionID, id string,
 	err := tx.QueryRow(ctx, `
 		SELECT count(*) FILTER (WHERE NOT ours), count(*) FILTER (WHERE NOT ours AND deleted_at = 0), count(*) FILTER (WHERE NOT ours AND deleted_at = 0 AND hidden_at = 0),
 			coalesce(min(said_at) FILTER (WHERE NOT ours), 0), coalesce(max(said_at), 0),
-			coalesce(min(said_at) FILTER (WHERE ours AND deleted_at = 0), 0), coalesce(max(said_at) FILTER (WHERE ours AND deleted_at = 0), 0)
-		FROM comment WHERE institution_id = $1 AND conversation_id = $2`, institutionID, id).Scan(&all, &kept, &live, &first, &last, &oursFirst, &oursLast)
-	if err != nil {
-		return err
-	}
-	err = tx.QueryRow(ctx, `SELECT coalesce(min(out_at), 0), coalesce(max(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0`,
-		institutionID, id).Scan(&outFirst, &outLast)
+			coalesce(min(said_at) FILTER (WHERE ours AND deleted_at = 0), 0), coalesce(max(said_at) FILTER (WHERE ours AND deleted_at = 0), 0),
+			(SELECT coalesce(min(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0),
+			(SELECT coalesce(max(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0)
+		FROM comment WHERE institution_id = $1 AND conversation_id = $2`, institutionID, id).Scan(&all, &kept, &live, &first, &last, &oursFirst, &oursLast, &outFirst, &outLast)
 	if err != nil {
 		return err
 	}
@@ -49,14 +46,12 @@ func (in *Inbox) sumUp(ctx context.Context, tx *db.Tx, institutionID, id string,
 	if answered == 0 {
 		answered = max(outFirst, oursFirst)
 	}
-	closes, err := tx.Change(ctx, `
-		UPDATE conversation SET state = 'closed', closed_at = $3 WHERE institution_id = $1 AND id = $2 AND state = 'open' AND $4 = 0`,
-		institutionID, id, db.At(now), live)
-	if err != nil {
-		return err
-	}
-	if closes > 0 {
-		if err := in.happened(ctx, tx, institutionID, id, EventClosed, "", "", now); err != nil {
+	if live == 0 {
+		closes, err := tx.Change(ctx, `UPDATE conversation SET state = 'closed', closed_at = $3 WHERE institution_id = $1 AND id = $2 AND state = 'open'`, institutionID, id, db.At(now))
+		if err == nil && closes > 0 {
+			err = in.happened(ctx, tx, institutionID, id, EventClosed, "", "", now)
+		}
+		if err != nil {
 			return err
 		}
 	}

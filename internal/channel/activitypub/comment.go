@@ -34,12 +34,10 @@ func (s *Server) comment(ctx context.Context, tx *db.Tx, in incoming) error {
 	if err := in.owns(o); err != nil {
 		return err
 	}
-	gone, err := s.takenBack(ctx, tx, in, o.ID)
-	if err != nil || gone {
-		return err
-	}
-	n, err := tx.Change(ctx, `INSERT INTO ap_heard (institution_id, object_id, channel_id, actor_id, at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-		in.ID(), o.ID, channelID, in.from.ID, db.At(in.now))
+	n, err := tx.Change(ctx, `
+		INSERT INTO ap_heard (institution_id, object_id, channel_id, actor_id, at) SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
+		WHERE NOT EXISTS (SELECT 1 FROM ap_received WHERE institution_id = $1 AND activity_id = $6) ON CONFLICT DO NOTHING`,
+		in.ID(), o.ID, channelID, in.from.ID, db.At(in.now), takenBackKey(o.ID, in.from.ID))
 	if err != nil || n == 0 {
 		return err
 	}
@@ -228,13 +226,6 @@ func (s *Server) edited(ctx context.Context, tx *db.Tx, in incoming) error {
 func takenBackKey(objectID, actorID string) string {
 	sum := sha256.Sum256([]byte(objectID + "\n" + actorID))
 	return "taken back " + hex.EncodeToString(sum[:])
-}
-
-func (s *Server) takenBack(ctx context.Context, tx *db.Tx, in incoming, objectID string) (bool, error) {
-	var n int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM ap_received WHERE institution_id = $1 AND activity_id = $2 AND actor_id = $3`,
-		in.ID(), takenBackKey(objectID, in.from.ID), in.from.ID).Scan(&n)
-	return n > 0, err
 }
 
 func (s *Server) deleted(ctx context.Context, tx *db.Tx, in incoming) error {
