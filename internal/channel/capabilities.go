@@ -43,6 +43,7 @@ type Capabilities struct {
 	Answers  bool // Finalize takes a post with To, where it was asked
 	Whispers bool // an answer to public words may be for their author only
 	NoPosts  bool // takes answers only: no message goes there by itself
+	Handles  bool // somebody is named with their server, "@anna@example.org": a bare "@anna" is nobody
 	ShowsURL bool // the link must stand in the text (else a card or facet carries it)
 
 	Pace Pace

@@ -1,6 +1,7 @@
 package channel
 
 import (
+	"regexp"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -35,6 +36,11 @@ func Check(p Post, c Capabilities) (out []Problem) {
 	if c.MaxBytes > 0 && len(p.Text) > c.MaxBytes {
 		block("channel.problem.bytes", len(p.Text), c.MaxBytes)
 	}
+	if c.Handles {
+		if m := bareHandle.FindStringSubmatch(p.Text); m != nil {
+			warn("channel.problem.handle", m[1])
+		}
+	}
 	images, videos, documents := census(p.Media)
 	switch {
 	case images > c.Images:
@@ -58,6 +64,9 @@ func Check(p Post, c Capabilities) (out []Problem) {
 	}
 	return out
 }
+
+// bareHandle is a name without the server where it is somebody's.
+var bareHandle = regexp.MustCompile(`(?:^|[\s(«"'])(@[\p{L}\p{N}_]+(?:[.-][\p{L}\p{N}_]+)*)(?:[\s,;:!?)»"'.…]|$)`)
 
 func takes(m Media, types []string, most int64) bool {
 	return (len(types) == 0 || slices.Contains(types, m.ContentType)) && (most == 0 || m.Size <= most)

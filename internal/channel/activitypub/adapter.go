@@ -45,7 +45,7 @@ func (*Adapter) Capabilities(channel.Account) channel.Capabilities {
 		Text: count.Graphemes(), MaxText: maxText, MaxAlt: maxAlt,
 		Images: maxImages, ImageBytes: 8 << 20, ImageSide: 2048, ImageTypes: []string{"image/jpeg", "image/png", "image/gif", "image/webp"},
 		Videos: 4, VideoBytes: 200 << 20, VideoTypes: []string{"video/mp4", "video/webm", "video/quicktime"},
-		Mixed: true, Edit: true, Withdraw: true, ReadBack: true, KeyLife: channel.ForEver, Answers: true, Whispers: true, ShowsURL: true,
+		Mixed: true, Edit: true, Withdraw: true, ReadBack: true, KeyLife: channel.ForEver, Answers: true, Whispers: true, Handles: true, ShowsURL: true,
 	}
 }
 
