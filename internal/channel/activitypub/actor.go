@@ -122,6 +122,18 @@ type keyring struct {
 	by map[string]*rsa.PrivateKey
 }
 
+// keyName is under what the key of a channel is kept.
+func keyName(channelID string, version int64) string {
+	return channelID + " " + strconv.FormatInt(version, 10)
+}
+
+// known is a key that is at hand; nil when it must be read.
+func (k *keyring) known(name string) *rsa.PrivateKey {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.by[name]
+}
+
 // maxKeys is how many keys a node keeps at hand.
 const maxKeys = 512
 
@@ -151,7 +163,7 @@ func (s *Server) signer(a actor) (sig.Signer, error) {
 	revoked := func(err error) error {
 		return &channel.Error{Class: channel.Revoked, Code: channel.CodeSignIn, Err: err}
 	}
-	key, err := s.keys.get(a.channel.ID+" "+strconv.FormatInt(a.channel.Version, 10), func() (*rsa.PrivateKey, error) {
+	key, err := s.keys.get(keyName(a.channel.ID, a.channel.Version), func() (*rsa.PrivateKey, error) {
 		text, err := a.channel.Unseal(s.box)
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -175,44 +176,58 @@ func (s *Server) due(ctx context.Context, tx *db.Tx, v visit) ([]*parcel, error)
 
 // signersFor reads the keys of those who speak. An actor whose key is gone has none.
 func (s *Server) signersFor(ctx context.Context, institutionID string, all []*parcel) (map[string]sig.Signer, error) {
+	var where place
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) { where, err = s.placeByID(ctx, tx, institutionID); return err })
+	if err != nil {
+		return nil, err
+	}
 	by := map[string]sig.Signer{}
 	for _, p := range all {
 		if _, ok := by[p.actor]; ok {
 			continue
 		}
-		by[p.actor] = sig.Signer{}
-		var a actor
-		err := s.db.Read(ctx, func(tx *db.Tx) error {
-			where, err := s.placeByID(ctx, tx, institutionID)
-			if err != nil {
-				return err
-			}
-			if p.actor == "" {
-				a.place = where
-				return nil
-			}
-			a, err = s.actorByName(ctx, tx, where, p.actor)
-			return err
-		})
-		if errors.Is(err, errNoActor) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		var signer sig.Signer
-		if p.actor == "" {
-			signer, err = s.instanceSigner(ctx, a.place)
-		} else {
-			signer, err = s.signer(a)
-		}
-		if err != nil {
+		signer, err := s.signerNamed(ctx, where, p.actor)
+		switch {
+		case errors.Is(err, errNoActor):
+		case err != nil:
 			s.log.WarnContext(ctx, "the key of an actor cannot be read", "actor", p.actor, "error", err.Error())
-			continue
+			signer = sig.Signer{}
 		}
 		by[p.actor] = signer
 	}
 	return by, nil
+}
+
+// versionQuery reads which key an actor has now.
+const versionQuery = `
+	SELECT c.id, c.version FROM ap_actor a
+	JOIN channel c ON c.institution_id = a.institution_id AND c.profile_id = a.profile_id AND c.platform = 'activitypub' AND c.state <> 'disconnected'
+	WHERE a.institution_id = $1 AND a.name = $2`
+
+// signerNamed is the signer of an actor, of the institution itself for the empty
+// name. A message visits hundreds of servers: where the key is at hand, one statement
+// says that it is still the right one.
+func (s *Server) signerNamed(ctx context.Context, p place, name string) (sig.Signer, error) {
+	if name == "" {
+		return s.instanceSigner(ctx, p)
+	}
+	var channelID string
+	var version int64
+	err := s.versions.ScanAll(ctx, []any{p.ID, name}, &channelID, &version)
+	if errors.Is(err, db.ErrNone) {
+		return sig.Signer{}, errNoActor
+	}
+	if err != nil {
+		return sig.Signer{}, err
+	}
+	if key := s.keys.known(keyName(channelID, version)); key != nil {
+		return sig.Signer{KeyID: p.key(name), Key: key}, nil
+	}
+	var a actor
+	if err := s.db.Read(ctx, func(tx *db.Tx) (err error) { a, err = s.actorByName(ctx, tx, p, name); return err }); err != nil {
+		return sig.Signer{}, err
+	}
+	return s.signer(a)
 }
 
 // carry tries the parcels, several inboxes at once, each inbox in order. It stops
@@ -320,6 +335,7 @@ func (s *Server) record(ctx context.Context, v visit, all []*parcel, stop bool) 
 	now := s.clock()
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
 		reached, tried, code, scheme := true, false, "", sig.Scheme("")
+		var sent []*parcel
 		for _, p := range all {
 			o := p.outcome
 			if o.state == "" {
@@ -332,9 +348,16 @@ func (s *Server) record(ctx context.Context, v visit, all []*parcel, stop bool) 
 			if o.scheme != "" {
 				scheme = o.scheme
 			}
+			if o.state == "sent" {
+				sent = append(sent, p)
+				continue
+			}
 			if err := s.settle(ctx, tx, v.deliver, p, now); err != nil {
 				return err
 			}
+		}
+		if err := s.settleSent(ctx, tx, v.deliver, sent, now); err != nil {
+			return err
 		}
 		if err := s.noteHost(ctx, tx, v, reached, code, scheme, now); err != nil {
 			return err
@@ -355,7 +378,28 @@ func (s *Server) record(ctx context.Context, v visit, all []*parcel, stop bool) 
 	return next, err
 }
 
-// settle writes down one try.
+// settleSent writes down what arrived, in one statement: a turn brings the same
+// activity to many inboxes as a rule.
+func (s *Server) settleSent(ctx context.Context, tx *db.Tx, j deliver, sent []*parcel, now time.Time) error {
+	if len(sent) == 0 {
+		return nil
+	}
+	args := []any{j.InstitutionID, j.Host, db.At(now)}
+	var pairs strings.Builder
+	for i, p := range sent {
+		if i > 0 {
+			pairs.WriteString(", ")
+		}
+		fmt.Fprintf(&pairs, "($%d, $%d)", len(args)+1, len(args)+2)
+		args = append(args, p.inbox, p.activityID)
+	}
+	_, err := tx.Exec(ctx, `
+		UPDATE ap_delivery SET state = 'sent', attempts = attempts + 1, next_at = $3, code = '', changed_at = $3
+		WHERE institution_id = $1 AND host = $2 AND state = 'waiting' AND (inbox, activity_id) IN (VALUES `+pairs.String()+`)`, args...)
+	return err
+}
+
+// settle writes down one try that did not arrive.
 func (s *Server) settle(ctx context.Context, tx *db.Tx, j deliver, p *parcel, now time.Time) error {
 	state, next := p.outcome.state, now
 	if state == "waiting" {

@@ -61,19 +61,20 @@ type Server struct {
 	version string
 	limits  Limits
 
-	pool    *jobs.Pool
-	direct  *http.Client // follows no redirect: each needs a signature of its own
-	keys    keyring
-	signers *db.Lookup
-	flights singleflight.Group // one request for one actor at a time
-	strange strangers          // keys that were read before a signature held
-	missing forgetful          // keys and servers that could not be had lately
-	rotated forgetful          // keys that were asked for again lately
-	newer   forgetful          // servers that take the newer signature only
-	asking  turns              // servers that are asked for keys
-	meter   *limit.Meter       // what comes
-	bodies  *limit.Gate        // bytes of bodies under way
-	crowds  crowds
+	pool     *jobs.Pool
+	direct   *http.Client // follows no redirect: each needs a signature of its own
+	keys     keyring
+	signers  *db.Lookup
+	versions *db.Lookup
+	flights  singleflight.Group // one request for one actor at a time
+	strange  strangers          // keys that were read before a signature held
+	missing  forgetful          // keys and servers that could not be had lately
+	rotated  forgetful          // keys that were asked for again lately
+	newer    forgetful          // servers that take the newer signature only
+	asking   turns              // servers that are asked for keys
+	meter    *limit.Meter       // what comes
+	bodies   *limit.Gate        // bytes of bodies under way
+	crowds   crowds
 }
 
 // New builds a Server, registers its background work, and adds its pages to the
@@ -95,7 +96,7 @@ func New(o Options, registry *jobs.Registry) (*Server, error) {
 	s := &Server{
 		db: o.DB, kit: o.Kit, bundle: o.Bundle, box: o.Box, fetch: o.Fetch, clock: o.Clock, log: o.Log, address: o.Address, hear: o.Hear, version: o.Version,
 		limits: o.Limits, missing: forgetful{life: missingFor}, rotated: forgetful{life: rotateAfter}, newer: forgetful{life: freshFor},
-		signers: o.DB.Lookup(signerQuery), meter: limit.NewMeter(o.Limits.lines()), bodies: limit.NewGate(bodiesOfNetwork, bodiesInAll),
+		signers: o.DB.Lookup(signerQuery), versions: o.DB.Lookup(versionQuery), meter: limit.NewMeter(o.Limits.lines()), bodies: limit.NewGate(bodiesOfNetwork, bodiesInAll),
 		direct: o.Fetch.HTTPClient(),
 	}
 	s.direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
