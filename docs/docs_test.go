@@ -16,6 +16,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"codeberg.org/arengo/arengo/internal/app"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/limit"
@@ -24,7 +25,7 @@ import (
 
 // tables are the tables of a document that the program knows, by their name.
 func tables() map[string]func(lang string, p *i18n.Printer) string {
-	return map[string]func(string, *i18n.Printer) string{"settings": settings, "limits": limits}
+	return map[string]func(string, *i18n.Printer) string{"settings": settings, "limits": limits, "retention": retention}
 }
 
 // settings is the table of settings.
@@ -49,6 +50,26 @@ func limits(lang string, p *i18n.Printer) string {
 	b.WriteString(head[lang] + "|---|---|---|---|---|\n")
 	for _, l := range limit.Rules() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s |\n", l.Name, p.T(l.Text()), p.T(l.By.Text()), l.Burst, brief(l.Every))
+	}
+	return b.String()
+}
+
+// retention is the table of what is let go of.
+func retention(lang string, p *i18n.Printer) string {
+	head := map[string]string{"it": "| Che cosa se ne va | Dopo | Si cambia con | Che cosa resta |\n", "en": "| What goes | After | Changed by | What remains |\n"}
+	var b strings.Builder
+	b.WriteString(head[lang] + "|---|---|---|---|\n")
+	usual, err := config.Load(nil, func(string) string { return "" })
+	if err != nil {
+		panic(err) // nothing is set: cannot happen
+	}
+	for _, r := range app.Retention(usual.Keep) {
+		key, days := r.After()
+		by := "`" + r.Setting + "`"
+		if fixed := r.By(); fixed != "" {
+			by = p.T(fixed)
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.T(r.Text()), p.T(key, days), by, p.T(r.Rest()))
 	}
 	return b.String()
 }

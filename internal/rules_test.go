@@ -18,8 +18,9 @@ import (
 var rings = [][]string{
 	{"count", "pb"}, // libraries: importable by anybody, they know nothing of the house
 	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "hostname", "limit", "disk"}, // ground: no business words
-	{"institution", "people", "audit", "auth", "web", "api"},                                                  // kit: who asks, how we answer
-	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"},                            // domains
+	{"retain"}, // what is let go of: every domain says its own
+	{"institution", "people", "audit", "auth", "web", "api"},                       // kit: who asks, how we answer
+	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"}, // domains
 	{"app", "demo"}, // wiring
 	{"testkit"},     // tests only
 }

@@ -224,9 +224,3 @@ func (t *attempt) release(ctx context.Context, tx *db.Tx, because error) error {
 	_, err := tx.Exec(ctx, q, t.institution, t.token, t.key, t.id)
 	return err
 }
-
-// Purge forgets the answers that nobody will ask for any more.
-func Purge(ctx context.Context, tx *db.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, `DELETE FROM api_answer WHERE created_at < $1`, db.At(now.Add(-remember)))
-	return err
-}

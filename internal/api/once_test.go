@@ -14,6 +14,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/api/apitest"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/retain"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -210,7 +211,7 @@ func TestOldAnswersAreForgotten(t *testing.T) {
 	c := s.keyed(t, "k")
 	for i, pass := range []time.Duration{0, 47 * time.Hour, 2 * time.Hour} {
 		s.pass(pass)
-		if err := s.db.InTx(t.Context(), func(tx *db.Tx) error { return api.Purge(t.Context(), tx, s.clock()) }); err != nil {
+		if err := retain.Work(t.Context(), s.db, api.Retention(), s.clock(), nil); err != nil {
 			t.Fatal(err)
 		}
 		c.JSON("POST", "/notes/one", full)

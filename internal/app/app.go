@@ -324,15 +324,3 @@ func (a *App) leave(ctx context.Context) (err error) {
 
 // Handler answers requests: for the server, and for tests.
 func (a *App) Handler() http.Handler { return a.handler }
-
-// tidy forgets what has no use any more.
-type tidy struct{}
-
-func (tidy) Kind() string { return "app.tidy" }
-
-func (a *App) tidy(ctx context.Context, _ tidy) error {
-	now := a.Clock()
-	return a.DB.InTx(ctx, func(tx *db.Tx) error {
-		return errors.Join(a.Auth.Purge(ctx, tx, now), api.Purge(ctx, tx, now))
-	})
-}

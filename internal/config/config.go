@@ -30,6 +30,7 @@ type Config struct {
 	SMTP SMTP
 	S3   S3
 	OIDC OIDC
+	Keep Keep
 
 	// File is the configuration file that was read; "" without one.
 	File string
@@ -76,6 +77,13 @@ type OIDC struct {
 	ClientID     string
 	ClientSecret string
 	Name         string // on the sign-in button
+}
+
+// Keep is how many days are kept of what grows by itself (package retain).
+type Keep struct {
+	Outcomes int // what became of each reader's letter, each browser's notice, each server's copy
+	Drafts   int // earlier revisions that never went out
+	History  int // the steps of deliveries and conversations, tasks that are done
 }
 
 // Source says where a value comes from.

@@ -55,7 +55,8 @@ func putAnswer(ctx context.Context, tx *db.Tx, a Answer) error {
 	return err
 }
 
-// keepAnswerVersion stores the text of the answer's revision for good.
+// keepAnswerVersion stores the text of the answer's revision: for good when it is
+// sent, else until it is old (Retention).
 func keepAnswerVersion(ctx context.Context, tx *db.Tx, a Answer) error {
 	_, err := tx.Exec(ctx, `INSERT INTO answer_version (institution_id, answer_id, rev, text, lang, private, person_id, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		a.InstitutionID, a.ID, a.Rev, a.Text, a.Lang, a.Private, a.EditedBy, db.At(a.UpdatedAt))

@@ -58,8 +58,8 @@ func (in *Inbox) Forget(ctx context.Context, institutionID, authorID string) err
 		if _, err := AuthorByID(ctx, tx, institutionID, authorID); err != nil {
 			return err
 		}
-		for n := reduceReactions; n == reduceReactions; {
-			if n, err = tallyReactions(ctx, tx, i, `r.author_id = $2`, authorID); err != nil {
+		for n := allReactions; n == allReactions; {
+			if n, err = tallyReactions(ctx, tx, i, allReactions, `r.author_id = $2`, authorID); err != nil {
 				return err
 			}
 		}

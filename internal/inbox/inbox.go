@@ -77,9 +77,7 @@ func New(o Options, r *jobs.Registry) *Inbox {
 		in.stance = func(string, string, string) Stance { return "" }
 	}
 	jobs.Handle(r, in.workModerate)
-	jobs.Handle(r, in.workReduce)
 	jobs.Handle(r, in.workCatchUp)
-	jobs.Every(r, reduceEvery, reduce{})
 	jobs.Every(r, catchUpEvery, catchUp{})
 	return in
 }

@@ -10,6 +10,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/retain"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -161,7 +162,7 @@ func TestClosedConversationIsReducedToCounts(t *testing.T) {
 			t.Fatal(err)
 		}
 		reduceNow := func() {
-			if err := w.inbox.workReduce(t.Context(), reduce{}); err != nil {
+			if err := retain.Work(t.Context(), d, w.inbox.Retention(0, 0), w.inbox.clock(), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -2,71 +2,89 @@ package inbox
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/retain"
 )
 
-// reduce is the daily job that lets go of what may no longer be kept.
-type reduce struct{}
-
-// Kind names the work for ever.
-func (reduce) Kind() string { return "inbox.reduce" }
-
 const (
-	reduceEvery = 24 * time.Hour
-	// reduceAtOnce bounds one transaction: the writer is needed by others.
+	// reduceAtOnce bounds one transaction: a conversation has many rows, and the
+	// writer is needed by others.
 	reduceAtOnce = 100
 	// goneFor is how long a deletion that overtook its words keeps them away, and
 	// our own early words wait for what they answer.
 	goneFor = 30 * 24 * time.Hour
 )
 
-// workReduce reduces conversations that were closed longer than the institution
-// keeps others' words, and reactions as old, to counts.
-func (in *Inbox) workReduce(ctx context.Context, _ reduce) error {
-	now := in.clock()
-	var all []institution.Institution
-	err := in.db.Read(ctx, func(tx *db.Tx) (err error) { all, err = institution.All(ctx, tx); return err })
-	for _, i := range all {
-		err = errors.Join(err, in.reduceAll(ctx, i, now))
+// Retention says what is let go of. Others' words are reduced to counts as soon as the
+// institution keeps them no longer; what we said ourselves stays.
+func (in *Inbox) Retention(drafts, history time.Duration) []retain.Rule {
+	words := retain.Days(institution.DefaultKeepDays)
+	return []retain.Rule{
+		{Table: "comment", Keep: words, Setting: retain.Institution, Into: "reaction_tally", Step: in.reduce},
+		{Table: "reaction", Keep: words, Setting: retain.Institution, Into: "reaction_tally", Step: reduceReactions},
+		{Table: "gone", Keep: goneFor, Step: retain.Rows("gone", `kept_at < $1`, "institution_id", "channel_id", "kind", "remote_id")},
+		{Table: "early", Keep: goneFor, Step: retain.Rows("early", `kept_at < $1`, "institution_id", "channel_id", "remote_id")},
+		{Table: "answer_version", Keep: drafts, Setting: "keep.drafts",
+			Step: retain.Rows("answer_version", `NOT sent AND at < $1
+				AND rev < (SELECT a.rev FROM answer a WHERE a.institution_id = answer_version.institution_id AND a.id = answer_version.answer_id)
+				AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.institution_id = answer_version.institution_id AND d.message_id = answer_version.answer_id
+					AND answer_version.rev IN (d.rev, d.out_rev, d.attempted_rev))`, "institution_id", "answer_id", "rev")},
+		// What became of the citizen's question stays in the conversation's own row, and
+		// what was moderated in the log of moderation.
+		{Table: "conversation_event", Keep: history, Setting: "keep.history",
+			Step: retain.Rows("conversation_event", `at < $1 AND what NOT IN ('`+EventAnswered+`', '`+EventReduced+`')
+				AND EXISTS (SELECT 1 FROM conversation c WHERE c.institution_id = conversation_event.institution_id AND c.id = conversation_event.conversation_id AND c.reduced_at > 0)`,
+				"institution_id", "id")},
+		{Table: "conversation_alias", Keep: history, Setting: "keep.history",
+			Step: retain.Rows("conversation_alias", `EXISTS (SELECT 1 FROM conversation c WHERE c.institution_id = conversation_alias.institution_id
+				AND c.id = conversation_alias.into_id AND c.reduced_at > 0 AND c.reduced_at < $1)`, "institution_id", "id")},
 	}
-	return errors.Join(err, in.db.InTx(ctx, func(tx *db.Tx) error {
-		for _, table := range []string{"gone", "early"} {
-			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE kept_at < $1`, db.At(now.Add(-goneFor))); err != nil {
-				return err
-			}
-		}
-		return nil
-	}))
 }
 
-func (in *Inbox) reduceAll(ctx context.Context, i institution.Institution, now time.Time) error {
-	before := now.AddDate(0, 0, -i.KeepDays)
-	for more := true; more && ctx.Err() == nil; {
-		err := in.db.InTx(ctx, func(tx *db.Tx) error {
-			ids, err := db.All(ctx, tx, db.Col[string], `
-				SELECT id FROM conversation WHERE institution_id = $1 AND state = 'closed' AND reduced_at = 0 AND closed_at < $2 ORDER BY closed_at LIMIT $3`,
-				i.ID, db.At(before), reduceAtOnce)
-			if err != nil {
-				return err
+// past is the SQL for "longer ago than the institution i keeps others' words", $1
+// being the present.
+const past = ` < $1 - i.keep_days * CAST(86400000000 AS BIGINT)`
+
+// reduce takes the words out of conversations that are closed for long enough.
+func (in *Inbox) reduce(ctx context.Context, tx *db.Tx, now time.Time, n int) (int, error) {
+	type which struct{ institution, id string }
+	some, err := db.All(ctx, tx, func(s db.Scanner) (w which, err error) { err = s.Scan(&w.institution, &w.id); return w, err }, `
+		SELECT c.institution_id, c.id FROM conversation c JOIN institution i ON i.id = c.institution_id
+		WHERE c.state = 'closed' AND c.reduced_at = 0 AND c.closed_at`+past+` ORDER BY c.closed_at LIMIT $2`, db.At(now), min(n, reduceAtOnce))
+	if err != nil {
+		return 0, err
+	}
+	whose := map[string]institution.Institution{}
+	for _, w := range some {
+		i, ok := whose[w.institution]
+		if !ok {
+			if i, err = institution.ByID(ctx, tx, w.institution); err != nil {
+				return 0, err
 			}
-			for _, id := range ids {
-				if err := in.reduceOne(ctx, tx, i, id, now); err != nil {
-					return err
-				}
-			}
-			reactions, err := tallyReactions(ctx, tx, i, `r.at < $2`, db.At(before))
-			more = len(ids) == reduceAtOnce || reactions == reduceReactions
-			return err
-		})
-		if err != nil {
-			return err
+			whose[w.institution] = i
+		}
+		if err := in.reduceOne(ctx, tx, i, w.id, now); err != nil {
+			return 0, err
 		}
 	}
-	return nil
+	return len(some), nil
+}
+
+// reduceReactions counts reactions that are as old, and lets them go.
+func reduceReactions(ctx context.Context, tx *db.Tx, now time.Time, n int) (int, error) {
+	id, err := db.All(ctx, tx, db.Col[string], `
+		SELECT i.id FROM institution i WHERE EXISTS (SELECT 1 FROM reaction r WHERE r.institution_id = i.id AND r.at`+past+`) LIMIT 1`, db.At(now))
+	if err != nil || len(id) == 0 {
+		return 0, err
+	}
+	i, err := institution.ByID(ctx, tx, id[0])
+	if err != nil {
+		return 0, err
+	}
+	return tallyReactions(ctx, tx, i, n, `r.at < $2`, db.At(now)-int64(i.KeepDays)*24*time.Hour.Microseconds())
 }
 
 // reduceOne takes the words of a conversation away: comments, what they said
@@ -83,7 +101,7 @@ func (in *Inbox) reduceOne(ctx context.Context, tx *db.Tx, i institution.Institu
 	if err := tallyComments(ctx, tx, i, c); err != nil {
 		return err
 	}
-	if _, err := tallyReactions(ctx, tx, i, `r.comment_id <> '' AND r.comment_id IN (SELECT id FROM comment WHERE institution_id = $1 AND conversation_id = $2)`, id); err != nil {
+	if _, err := tallyReactions(ctx, tx, i, allReactions, `r.comment_id <> '' AND r.comment_id IN (SELECT id FROM comment WHERE institution_id = $1 AND conversation_id = $2)`, id); err != nil {
 		return err
 	}
 	authors, err := db.All(ctx, tx, db.Col[string], `SELECT DISTINCT author_id FROM comment WHERE institution_id = $1 AND conversation_id = $2`, i.ID, id)
@@ -171,13 +189,13 @@ func tallyComments(ctx context.Context, tx *db.Tx, i institution.Institution, c 
 	return addTally(ctx, tx, i.ID, n)
 }
 
-// reduceReactions bounds the reactions that are counted and dropped at once.
-const reduceReactions = 2000
+// allReactions bounds the reactions to one conversation that are counted: what is more
+// is counted as old reactions are.
+const allReactions = 2000
 
-// tallyReactions counts reactions and lets them go; where selects them from r, with
-// the institution as $1 and arg as $2. It returns how many there were, at most
-// reduceReactions.
-func tallyReactions(ctx context.Context, tx *db.Tx, i institution.Institution, where string, arg any) (int, error) {
+// tallyReactions counts at most n reactions and lets them go; where selects them from
+// r, with the institution as $1 and arg as $2. It returns how many there were.
+func tallyReactions(ctx context.Context, tx *db.Tx, i institution.Institution, n int, where string, arg any) (int, error) {
 	type row struct {
 		channel, target, author, reaction, message, comment string
 		at                                                  int64
@@ -189,17 +207,17 @@ func tallyReactions(ctx context.Context, tx *db.Tx, i institution.Institution, w
 		SELECT r.channel_id, r.target, r.author_id, r.reaction, r.message_id, coalesce(c.message_id, ''), r.at FROM reaction r
 			LEFT JOIN comment m ON m.institution_id = r.institution_id AND m.id = r.comment_id AND r.comment_id <> ''
 			LEFT JOIN conversation c ON c.institution_id = m.institution_id AND c.id = m.conversation_id
-		WHERE r.institution_id = $1 AND `+where+` LIMIT $3`, i.ID, arg, reduceReactions)
+		WHERE r.institution_id = $1 AND `+where+` LIMIT $3`, i.ID, arg, n)
 	if err != nil {
 		return 0, err
 	}
-	n, authors := map[tallied]int{}, map[string]bool{}
+	counts, authors := map[tallied]int{}, map[string]bool{}
 	for _, r := range rows {
 		k := tallied{r.message, day(i, r.at), TallyReaction + r.reaction}
 		if r.message == "" {
 			k.message, k.what = r.comment, TallyOnWord+r.reaction
 		}
-		n[k]++
+		counts[k]++
 		authors[r.author] = true
 		if _, err := tx.Exec(ctx, `DELETE FROM reaction WHERE institution_id = $1 AND channel_id = $2 AND target = $3 AND author_id = $4 AND reaction = $5`,
 			i.ID, r.channel, r.target, r.author, r.reaction); err != nil {
@@ -211,5 +229,5 @@ func tallyReactions(ctx context.Context, tx *db.Tx, i institution.Institution, w
 			return 0, err
 		}
 	}
-	return len(rows), addTally(ctx, tx, i.ID, n)
+	return len(rows), addTally(ctx, tx, i.ID, counts)
 }

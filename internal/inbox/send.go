@@ -22,6 +22,9 @@ func (s *sending) hand(ctx context.Context) (err error) {
 	if err := putAnswer(ctx, s.tx, s.Answer); err != nil {
 		return err
 	}
+	if _, err := s.tx.Exec(ctx, `UPDATE answer_version SET sent = TRUE WHERE institution_id = $1 AND answer_id = $2 AND rev = $3`, s.InstitutionID, s.ID, s.Rev); err != nil {
+		return err
+	}
 	if first {
 		err = s.ledger.Carry(ctx, s.tx, s.InstitutionID, AnAnswer, s.ID, s.talk.ChannelID, s.Rev, s.now)
 	} else {

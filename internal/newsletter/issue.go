@@ -15,6 +15,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/retain"
 )
 
 // IssueKind says why letters are sent.
@@ -49,11 +50,12 @@ type Issue struct {
 	Pause             string // why it does not go on: storm, server, slow; empty while it does
 	Urgent            bool   // of an emergency
 	CreatedAt, DoneAt time.Time
-	Counts            map[Outcome]int
+	Counts            map[Outcome]int // of all letters, also of those whose rows are past their time
+	again             map[Outcome]int // of those whose rows are still there
 }
 
-// Count is how many letters have an outcome.
-func (i Issue) Count(o string) int { return i.Counts[Outcome(o)] }
+// Count is how many letters have an outcome and could be sent again.
+func (i Issue) Count(o string) int { return i.again[Outcome(o)] }
 
 // Item is one message in a letter.
 type Item struct {
@@ -294,11 +296,21 @@ func issues(ctx context.Context, tx *db.Tx, institutionID string, n int) ([]Issu
 		return all, err
 	}
 	at := map[string]int{}
-	args := []any{institutionID}
+	args, ids := []any{institutionID}, []string(nil)
 	for k := range all {
 		at[all[k].ID] = k
-		all[k].Counts = map[Outcome]int{}
+		all[k].Counts, all[k].again = map[Outcome]int{}, map[Outcome]int{}
+		ids = append(ids, all[k].ID)
 		args = append(args, all[k].ID)
+	}
+	past, err := retain.Remaining(ctx, tx, institutionID, retain.Letter, ids)
+	if err != nil {
+		return nil, err
+	}
+	for id, counts := range past {
+		for o, n := range counts {
+			all[at[id]].Counts[Outcome(o)] = n
+		}
 	}
 	_, err = db.All(ctx, tx, func(s db.Scanner) (struct{}, error) {
 		var id string
@@ -306,7 +318,8 @@ func issues(ctx context.Context, tx *db.Tx, institutionID string, n int) ([]Issu
 		var n int
 		err := s.Scan(&id, &o, &n)
 		if err == nil {
-			all[at[id]].Counts[o] = n
+			all[at[id]].Counts[o] += n
+			all[at[id]].again[o] = n
 		}
 		return struct{}{}, err
 	}, `SELECT issue_id, state, count(*) FROM recipient WHERE institution_id = $1 AND issue_id IN (`+placeholders(2, len(all))+`) GROUP BY issue_id, state`, args...)

@@ -246,7 +246,8 @@ type shownTag struct {
 	Label string `json:"label"`
 }
 
-// publish writes what the site shows of a message: its page, tags and stems.
+// publish writes what the site shows of a message: its page, tags and stems. The
+// revision is marked as one that was out.
 func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, publishedAt time.Time, corrections []Correction) error {
 	c := m.Content
 	inst, err := institution.ByID(ctx, tx, m.InstitutionID)
@@ -303,6 +304,9 @@ func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, p
 		m.InstitutionID, m.ID, c.ProfileID, slug, c.Kind(), c.Category, c.Lang, c.Title, Summary(plain, 200), html, plain,
 		asJSON(media), asJSON(tags), start, end, place, lat, lon, m.Rev, db.At(publishedAt), correctedAt, asJSON(corrections), db.At(d.clock()))
 	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE message_version SET published = TRUE WHERE institution_id = $1 AND message_id = $2 AND rev = $3`, m.InstitutionID, m.ID, m.Rev); err != nil {
 		return err
 	}
 	if err := index(ctx, tx, m, plain, tags); err != nil {

@@ -80,7 +80,8 @@ func put(ctx context.Context, tx *db.Tx, m Message) error {
 	return tx.Notify(ctx, "message", m.InstitutionID)
 }
 
-// keepVersion stores the content of the message's revision for good.
+// keepVersion stores the content of the message's revision: for good when it goes
+// out, else until it is old (Retention).
 func keepVersion(ctx context.Context, tx *db.Tx, m Message) error {
 	content, err := json.Marshal(m.Content)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/people"
+	"codeberg.org/arengo/arengo/internal/retain"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -207,7 +208,7 @@ func TestDeliveryIsGivenUpInTheEnd(t *testing.T) {
 		t.Errorf("%+v", all[0])
 	}
 	w.now = w.now.Add(keepFor + time.Hour)
-	w.must(w.hooks.workWatch(t.Context(), watch{}))
+	w.must(retain.Work(t.Context(), w.hooks.DB, Retention(), w.now, nil))
 	if n := len(w.deliveries(h)); n != 0 {
 		t.Errorf("%d deliveries are kept for ever", n)
 	}

@@ -223,13 +223,7 @@ const watchBatch = 500
 
 func (h *Hooks) workWatch(ctx context.Context, _ watch) error {
 	now := h.Clock()
-	return errors.Join(h.overdue(ctx, now), h.takeUp(ctx, now), h.DB.InTx(ctx, func(tx *db.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM webhook_delivery WHERE created_at < $1 AND state <> 'waiting'`, db.At(now.Add(-keepFor))); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `DELETE FROM webhook_overdue WHERE due_at < $1`, db.At(now.Add(-keepFor)))
-		return err
-	}))
+	return errors.Join(h.overdue(ctx, now), h.takeUp(ctx, now))
 }
 
 // takeUp enqueues what should have been attempted a while ago.

@@ -1,6 +1,10 @@
 package office
 
-import "context"
+import (
+	"context"
+
+	"codeberg.org/arengo/arengo/internal/retain"
+)
 
 // Watch does the work of the watch at once.
 func (o *Offices) Watch(ctx context.Context) error { return o.workWatch(ctx, watch{}) }
@@ -11,4 +15,6 @@ func (o *Offices) MakeDraftFor(ctx context.Context, institutionID, requestID str
 }
 
 // Tidy does the work of removing what has no use any more.
-func (o *Offices) Tidy(ctx context.Context) error { return o.workTidy(ctx, tidy{}) }
+func (o *Offices) Tidy(ctx context.Context) error {
+	return retain.Work(ctx, o.DB, Retention(), o.Clock(), nil)
+}

@@ -58,8 +58,6 @@ func New(o Options, r *jobs.Registry) (*Offices, error) {
 	jobs.Handle(r, of.workWatch)
 	jobs.Every(r, watchEvery, watch{})
 	jobs.Handle(r, of.workDraft)
-	jobs.Handle(r, of.workTidy)
-	jobs.Every(r, tidyEvery, tidy{})
 	return of, o.Kit.AddTemplates(templates)
 }
 
