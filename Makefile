@@ -47,7 +47,7 @@ peers: ## the real servers that tests talk to
 
 .PHONY: test
 test: assets peers ## every test, on both databases, in a browser, with real peers
-	@scripts/ensure.sh go browser postgres java smtp xml imap
+	@scripts/ensure.sh go browser postgres java smtp xml imap trace
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	scripts/postgres.sh bash -o pipefail -c 'go test -json -p 3 -timeout 15m $(PACKAGES) | go run ./scripts/testsummary'
 	scripts/postgres.sh bash -o pipefail -c "go test -short -run '^$$' -bench . -benchtime 1x -timeout 10m $(PACKAGES) | { grep -v 'no test files' || true; }"
@@ -60,7 +60,7 @@ bench: build ## the figures of the README
 
 .PHONY: crash
 crash: build peers ## the server killed and paused three hundred times on each database while messages go out
-	@scripts/ensure.sh go postgres smtp
+	@scripts/ensure.sh go postgres smtp trace
 	ARENGO_TEST_CRASHES=300 scripts/postgres.sh bash -o pipefail -c "go test -json -count 1 -timeout 240m -run 'Crash|Killed' $(PACKAGES) | go run ./scripts/testsummary"
 
 .PHONY: fmt
