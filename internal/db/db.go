@@ -20,11 +20,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
-	"modernc.org/sqlite"
-	sqlitelib "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"codeberg.org/arengo/arengo/internal/disk"
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -198,7 +196,7 @@ func isolation(e Engine) sql.IsolationLevel {
 func (db *DB) inTx(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn func(*Tx) error) error {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
-		return classify(err)
+		return db.away(ctx, err)
 	}
 	defer conn.Close()
 	t := &Tx{db: db}
@@ -208,14 +206,17 @@ func (db *DB) inTx(ctx context.Context, pool *sql.DB, opts *sql.TxOptions, fn fu
 		}
 	}
 	if t.tx, err = conn.BeginTx(ctx, opts); err != nil {
-		return classify(err)
+		return db.away(ctx, err)
 	}
 	defer t.tx.Rollback()
 	if err := fn(t); err != nil {
+		if t.pg != nil && t.pg.IsClosed() && fault.Is(err, fault.Internal) {
+			return db.away(ctx, err) // whatever fn makes of it, the server left us
+		}
 		return classify(err)
 	}
 	if err := t.tx.Commit(); err != nil {
-		return classify(err)
+		return db.away(ctx, err)
 	}
 	db.bus.publish(t.notices)
 	return nil
@@ -304,39 +305,6 @@ func (db *DB) rebind(q string) string {
 		}
 	}
 	return string(b)
-}
-
-// classify maps the drivers' errors to ours. A full disk and a lost server are
-// Unavailable faults, so that a person reads what to do.
-func classify(err error) error {
-	if err == nil {
-		return nil
-	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code {
-		case "23505":
-			return fmt.Errorf("%w: %w", ErrExists, err)
-		case "53100":
-			return fault.New(fault.Unavailable, "fault.disk_full").Because(err)
-		case "40001", "40P01":
-			return fault.New(fault.Unavailable, "fault.busy").Because(err)
-		}
-	}
-	var lite *sqlite.Error
-	if errors.As(err, &lite) {
-		switch lite.Code() & 0xff {
-		case sqlitelib.SQLITE_CONSTRAINT:
-			if c := lite.Code(); c == sqlitelib.SQLITE_CONSTRAINT_UNIQUE || c == sqlitelib.SQLITE_CONSTRAINT_PRIMARYKEY {
-				return fmt.Errorf("%w: %w", ErrExists, err)
-			}
-		case sqlitelib.SQLITE_FULL:
-			return fault.New(fault.Unavailable, "fault.disk_full").Because(err)
-		case sqlitelib.SQLITE_BUSY:
-			return fault.New(fault.Unavailable, "fault.busy").Because(err)
-		}
-	}
-	return err
 }
 
 // NewID returns a fresh identifier: a UUIDv7, so that identifiers sort by time.

@@ -253,3 +253,25 @@ func TestLookupSeesEachCommitAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// SQLite answers so when the kernel has put the file system to reading only, as it
+// does after an error of the disk.
+func TestReadOnlyDiskIsSaidAndReadingGoesOn(t *testing.T) {
+	d := testkit.SQLite(t)
+	ctx := t.Context()
+	write := func() error {
+		return d.InTx(ctx, func(tx *db.Tx) error {
+			_, err := tx.Exec(ctx, `INSERT INTO heartbeat (name, at) VALUES ('x', 1)`)
+			return err
+		})
+	}
+	if err := d.InTx(ctx, func(tx *db.Tx) error { _, err := tx.Exec(ctx, `PRAGMA query_only = true`); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if e := fault.Of(write()); e.Kind != fault.Unavailable || e.Text.Key != "fault.disk_failing" {
+		t.Fatalf("got %v", e)
+	}
+	if err := d.Ping(ctx); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -33,7 +33,11 @@ func (l *Lookup) Scan(ctx context.Context, arg any, dest ...any) error {
 func (l *Lookup) ScanAll(ctx context.Context, args []any, dest ...any) error {
 	count(ctx)
 	if l.db.pool != nil {
-		return classify(none(l.db.pool.QueryRow(ctx, l.q, args...).Scan(dest...)))
+		err := none(l.db.pool.QueryRow(ctx, l.q, args...).Scan(dest...))
+		if err == nil {
+			return nil
+		}
+		return l.db.away(ctx, err)
 	}
 	stmt, err := l.prepared(ctx)
 	if err != nil {

@@ -23,6 +23,9 @@ func (k *Kit) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() != nil && !errors.Is(err, http.ErrAbortHandler) && e.Kind == fault.Internal {
 		return // the reader left
 	}
+	if e.Kind == fault.Unavailable && w.Header().Get("Retry-After") == "" {
+		w.Header().Set("Retry-After", "30") // seconds; RFC 9110, 10.2.3
+	}
 	switch {
 	case wantsJSON(r):
 		k.failJSON(w, r, e)
