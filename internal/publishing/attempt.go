@@ -79,7 +79,7 @@ func (d *Desk) strayed(ctx context.Context, del Delivery) error {
 			if n == 1 {
 				what = "out"
 			}
-			if err := remember(ctx, del)(tx); err != nil {
+			if err := remember(del)(ctx, tx); err != nil {
 				return err
 			}
 		}

@@ -102,8 +102,8 @@ func enter(ctx context.Context, tx *db.Tx, del Delivery, title string, now time.
 
 // remember keeps the platform's own names for what is out: by them a reply finds
 // what it answers, and an echo of our own is known.
-func remember(ctx context.Context, del Delivery) func(*db.Tx) error {
-	return func(tx *db.Tx) error {
+func remember(del Delivery) func(context.Context, *db.Tx) error {
+	return func(ctx context.Context, tx *db.Tx) error {
 		for _, id := range strings.Split(del.Remote.ID, ",") {
 			if id == "" {
 				continue

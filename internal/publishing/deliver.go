@@ -113,7 +113,7 @@ func (d *Desk) send(ctx context.Context, p *parcel) error {
 		return d.pause(ctx, p, CodeFrozen)
 	case p.expired:
 		p.State, p.Class, p.Code, p.Detail = GivenUp, channel.Refused, CodeExpired, ""
-		return d.settle(ctx, p.Delivery, "given_up", func(tx *db.Tx) error {
+		return d.settle(ctx, p.Delivery, "given_up", func(ctx context.Context, tx *db.Tx) error {
 			return task(ctx, tx, p.Delivery, taskExpired, d.clock())
 		})
 	}
@@ -173,7 +173,7 @@ func (d *Desk) isOut(ctx context.Context, p *parcel, r channel.Remote, what stri
 	now := d.clock()
 	p.State, p.Remote, p.OutRev, p.OutAt = Delivered, r, p.Rev, now
 	p.Class, p.Code, p.Detail, p.NextAt, p.Progress = "", "", "", time.Time{}, nil
-	return d.settle(ctx, p.Delivery, what, d.healthy(ctx, p, now), remember(ctx, p.Delivery), func(tx *db.Tx) error {
+	return d.settle(ctx, p.Delivery, what, d.healthy(p, now), remember(p.Delivery), func(ctx context.Context, tx *db.Tx) error {
 		// What seemed a second copy turns out to be this one.
 		_, err := tx.Exec(ctx, `UPDATE task SET done_at = $5 WHERE institution_id = $1 AND delivery_id = $2 AND kind = $3 AND link = $4 AND link <> '' AND done_at = 0`,
 			p.InstitutionID, p.ID, taskStray, r.URL, db.At(now))
@@ -182,8 +182,8 @@ func (d *Desk) isOut(ctx context.Context, p *parcel, r channel.Remote, what stri
 }
 
 // healthy clears a channel's failure once something went through.
-func (d *Desk) healthy(ctx context.Context, p *parcel, now time.Time) func(*db.Tx) error {
-	return func(tx *db.Tx) error {
+func (d *Desk) healthy(p *parcel, now time.Time) func(context.Context, *db.Tx) error {
+	return func(ctx context.Context, tx *db.Tx) error {
 		if p.channel.State != channel.Failing {
 			return nil
 		}
@@ -201,7 +201,7 @@ func (d *Desk) edit(ctx context.Context, p *parcel) error {
 	if err == nil {
 		now := d.clock()
 		p.Remote, p.OutRev, p.Class, p.Code, p.Detail, p.NextAt = r, p.Rev, "", "", "", time.Time{}
-		return d.settle(ctx, p.Delivery, "edited", d.healthy(ctx, p, now), remember(ctx, p.Delivery))
+		return d.settle(ctx, p.Delivery, "edited", d.healthy(p, now), remember(p.Delivery))
 	}
 	e := channel.AsError(err)
 	switch {
@@ -222,7 +222,7 @@ func (d *Desk) takeBack(ctx context.Context, p *parcel) error {
 	err := p.adapter.Withdraw(ctx, p.account, p.Remote)
 	if err == nil {
 		p.State, p.Class, p.Code, p.Detail, p.NextAt = TakenBack, "", "", "", time.Time{}
-		return d.settle(ctx, p.Delivery, "withdrawn", d.healthy(ctx, p, d.clock()))
+		return d.settle(ctx, p.Delivery, "withdrawn", d.healthy(p, d.clock()))
 	}
 	if e := channel.AsError(err); e.Class != channel.Refused {
 		return d.failed(ctx, p, preparing(e), Delivered)
@@ -239,7 +239,7 @@ func (d *Desk) byHand(ctx context.Context, p *parcel, kind string, state Deliver
 		p.Code = ""
 		return d.settle(ctx, p.Delivery, "cannot_"+kind)
 	}
-	return d.settle(ctx, p.Delivery, "task_"+kind, func(tx *db.Tx) error {
+	return d.settle(ctx, p.Delivery, "task_"+kind, func(ctx context.Context, tx *db.Tx) error {
 		return task(ctx, tx, p.Delivery, kind, d.clock())
 	})
 }
@@ -282,7 +282,7 @@ func (d *Desk) failed(ctx context.Context, p *parcel, e *channel.Error, stay Del
 			p.Attempts++
 		}
 	}
-	return d.settle(ctx, p.Delivery, what, func(tx *db.Tx) error {
+	return d.settle(ctx, p.Delivery, what, func(ctx context.Context, tx *db.Tx) error {
 		if what == "" || p.channel.ID == "" || jobs.Stopping(ctx) {
 			return nil // nothing of the channel's making
 		}

@@ -196,7 +196,7 @@ var errMoot = errors.New("the delivery's aim changed meanwhile")
 // settle stores how a step ended, gives the lease back, and enqueues the next
 // step when there is one. del.NextAt is when; zero is at once. It is done also when
 // the step's own time is up or the server stops: what is known must not be lost.
-func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...func(*db.Tx) error) error {
+func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...func(context.Context, *db.Tx) error) error {
 	ctx = context.WithoutCancel(ctx)
 	now := d.clock()
 	next := del.NextAt
@@ -217,7 +217,7 @@ func (d *Desk) settle(ctx context.Context, del Delivery, what string, more ...fu
 			}
 		}
 		for _, do := range more {
-			if err := do(tx); err != nil {
+			if err := do(ctx, tx); err != nil {
 				return err
 			}
 		}

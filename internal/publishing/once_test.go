@@ -1,6 +1,7 @@
 package publishing
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -141,6 +142,22 @@ func TestOutcomeOfATimeOutIsWritten(t *testing.T) {
 		}
 		if _, ok, err := w.desk.claim(t.Context(), w.inst.ID, got.ID); err != nil || !ok {
 			t.Fatalf("the lease was not given back: %v %v", ok, err)
+		}
+	})
+}
+
+func TestWhatIsKnownIsWrittenAlsoWhenTheStepIsOver(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		m := w.out()
+		p := w.parcelOf(w.attempts(m))
+		over, end := context.WithCancel(t.Context())
+		end()
+		if err := w.desk.isOut(over, p, channel.Remote{ID: "7", URL: "https://square.example/7"}, "out"); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.on(m, w.open); got.State != Delivered || got.Remote.ID != "7" {
+			t.Fatalf("%s %q", got.State, got.Remote.ID)
 		}
 	})
 }
