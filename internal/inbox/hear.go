@@ -29,6 +29,13 @@ func (in *Inbox) Hear(ctx context.Context, tx *db.Tx, institutionID, channelID s
 	if err != nil {
 		return err
 	}
+	// Locks are taken in one order by all: of the platform, of an author, of rows. One
+	// reaction may do without the first.
+	if one := said[0].Act; len(said) > 1 || one != channel.Reacts && one != channel.Unreacts {
+		if err := h.alone(ctx); err != nil {
+			return err
+		}
+	}
 	for _, raw := range said {
 		s, ok := clean(raw, h.now)
 		if !ok {
@@ -90,11 +97,6 @@ type hearing struct {
 func (h *hearing) institution() string { return h.channel.InstitutionID }
 
 func (h *hearing) take(ctx context.Context, s channel.Said) error {
-	if s.Act == channel.Comments || s.Act == channel.Edited || s.Act == channel.Deleted || s.Act == channel.Vanished {
-		if err := h.alone(ctx); err != nil {
-			return err
-		}
-	}
 	switch s.Act {
 	case channel.Comments, channel.Edited:
 		return h.comment(ctx, s)

@@ -62,6 +62,9 @@ func (in *Inbox) catchUpOne(ctx context.Context, institutionID string, now time.
 				return err
 			}
 			h, err := in.hearing(ctx, tx, ch)
+			if err == nil {
+				err = h.alone(ctx)
+			}
 			if err != nil {
 				return err
 			}

@@ -84,9 +84,6 @@ func (h *hearing) before(ctx context.Context, remoteID string) (f forerunners, e
 // adopt puts what came before remoteID, a post of ours, where it belongs: under
 // the message, or in the conversation of the answer.
 func (h *hearing) adopt(ctx context.Context, remoteID string, at place) error {
-	if err := h.alone(ctx); err != nil {
-		return err
-	}
 	before, err := h.before(ctx, remoteID)
 	if err != nil {
 		return err

@@ -18,13 +18,22 @@ func (h *hearing) reacts(ctx context.Context, s channel.Said) error {
 	if s.Ours || h.isOwn(s.Author) {
 		return nil
 	}
+	at, err := h.place(ctx, s.Parent)
+	if err == nil && at.message == "" { // its comment may be arriving
+		if err = h.alone(ctx); err == nil {
+			at, err = h.place(ctx, s.Parent)
+		}
+	}
+	if err != nil {
+		return err
+	}
 	// One's own reactions come one after the other, so that none is taken back before
 	// it is counted.
 	if err := h.serial(ctx, "reaction "+h.institution()+" "+s.Author.ID); err != nil {
 		return err
 	}
 	var gone bool
-	err := h.tx.QueryRow(ctx, `
+	err = h.tx.QueryRow(ctx, `
 		SELECT EXISTS (SELECT 1 FROM gone WHERE institution_id = $1 AND (
 			channel_id = $2 AND kind = 'reaction' AND remote_id = $3 AND $3 <> ''
 			OR channel_id = $2 AND kind = 'reaction' AND remote_id = $4 AND at >= $5
@@ -41,15 +50,6 @@ func (h *hearing) reacts(ctx context.Context, s channel.Said) error {
 	if !author.BlockedAt.IsZero() {
 		h.dropped++
 		return nil
-	}
-	at, err := h.place(ctx, s.Parent)
-	if err == nil && at.message == "" { // its comment may be arriving
-		if err = h.alone(ctx); err == nil {
-			at, err = h.place(ctx, s.Parent)
-		}
-	}
-	if err != nil {
-		return err
 	}
 	_, err = h.tx.Exec(ctx, `
 		INSERT INTO reaction AS r (institution_id, channel_id, target, author_id, reaction, remote_id, message_id, comment_id, at)

@@ -163,6 +163,9 @@ func (in *Inbox) isOut(ctx context.Context, tx *db.Tx, a Answer, del publishing.
 		return err
 	}
 	h, err := in.hearing(ctx, tx, ch)
+	if err == nil {
+		err = h.alone(ctx)
+	}
 	if err != nil {
 		return err
 	}

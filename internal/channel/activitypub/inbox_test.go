@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -356,6 +358,43 @@ func TestDeskKeepsTheConversation(t *testing.T) {
 		bruno.does(w, bruno.activity("Delete", bruno.id()))
 		if n := w.count(`SELECT count(*) FROM comment WHERE text <> ''`); n != 0 || w.count(`SELECT count(*) FROM author WHERE handle <> '' OR name <> '' OR url <> ''`) != 0 {
 			t.Errorf("%d comments keep their words, or their authors their names", n)
+		}
+	})
+}
+
+// TestManyAreHeardAtTheSameTime: comments and reactions of the same people, at once,
+// wait for each other in one order and never in a circle.
+func TestManyAreHeardAtTheSameTime(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTownOn(t, d)
+		w.desk()
+		r := w.publish("comune", w.note("Il mercato è sabato."))
+		p := newPeer(t, w.clock)
+		var requests []*http.Request
+		for n := range 3 {
+			a := p.person(fmt.Sprint("anna", n), n)
+			a.does(w, a.activity("Create", a.note("Eccomi.", r.ID))) // known from now on
+			for range 20 {
+				requests = append(requests, a.request(w.origin+"/ap/inbox", a.activity("Create", a.note("A che ora?", r.ID))), a.request(w.origin+"/ap/inbox", a.activity("Like", r.ID)))
+			}
+		}
+		statuses := make([]int, len(requests))
+		var wg sync.WaitGroup
+		for i, req := range requests {
+			wg.Go(func() {
+				rec := httptest.NewRecorder()
+				w.handler.ServeHTTP(rec, req)
+				statuses[i] = rec.Code
+			})
+		}
+		wg.Wait()
+		for i, s := range statuses {
+			if s != http.StatusAccepted {
+				t.Errorf("activity %d is told %d", i, s)
+			}
+		}
+		if n := w.count(`SELECT count(*) FROM comment`); n != 63 {
+			t.Errorf("%d comments", n)
 		}
 	})
 }
