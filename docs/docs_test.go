@@ -25,7 +25,7 @@ import (
 
 // tables are the tables of a document that the program knows, by their name.
 func tables() map[string]func(lang string, p *i18n.Printer) string {
-	return map[string]func(string, *i18n.Printer) string{"settings": settings, "limits": limits, "retention": retention}
+	return map[string]func(string, *i18n.Printer) string{"settings": settings, "limits": limits, "bounds": bounds, "retention": retention}
 }
 
 // settings is the table of settings.
@@ -70,6 +70,17 @@ func retention(lang string, p *i18n.Printer) string {
 			by = p.T(fixed)
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", p.T(r.Text()), p.T(key, days), by, p.T(r.Rest()))
+	}
+	return b.String()
+}
+
+// bounds is the table of how much there may be of something.
+func bounds(lang string, p *i18n.Printer) string {
+	head := map[string]string{"it": "| Tetto | Di che cosa | Al massimo |\n", "en": "| Cap | Of what | At most |\n"}
+	var b strings.Builder
+	b.WriteString(head[lang] + "|---|---|---|\n")
+	for _, m := range limit.Bounds() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s %s |\n", m.Name, p.T(m.Text()), p.Number(m.N), p.T(m.Unit.Text()))
 	}
 	return b.String()
 }

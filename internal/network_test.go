@@ -17,6 +17,7 @@ func TestNobodyElseHasANotionOfNetwork(t *testing.T) {
 	allowed := map[string]string{
 		"limit.Prefix":      "the notion itself",
 		"limit.Limit":       "buckets of the table",
+		"limit.RemoteAddr":  "the connections of one network",
 		"web.RemoteAddr":    "the one place that reads who is at the other end",
 		"demo.RemoteAddr":   "the demo's citizens write from their homes",
 		"config.PrefixFrom": "trusted proxies, as an administrator wrote them",

@@ -37,6 +37,7 @@ var sideways = map[string]string{
 	"db -> fault":              "a full disk and a busy database are told to a person",
 	"fetch -> fault":           "an unreachable peer is told to a person",
 	"i18n -> fault":            "the catalogue puts faults into words",
+	"fetch -> hostname":        "a name that a stranger typed has one form",
 	"limit -> db":              "attempts are counted where all nodes see them",
 	"limit -> secret":          "what is counted is named by a keyed hash",
 	"jobs -> db":               "a job is enqueued in the caller's transaction",

@@ -125,6 +125,8 @@ func readJSON(r *http.Request) ([]byte, error) {
 	switch {
 	case errors.As(err, &large):
 		return nil, fault.New(fault.TooLarge, "api.body.too_large", large.Limit).Because(err)
+	case fault.Is(err, fault.Unavailable): // there is no room for it now
+		return nil, err
 	case err != nil:
 		return nil, fault.New(fault.Unreadable, "api.body.unreadable").Because(err)
 	case !utf8.Valid(body):

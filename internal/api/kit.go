@@ -251,5 +251,6 @@ func (k *Kit) admit(w http.ResponseWriter, r *http.Request, actor people.Actor, 
 		w.Header().Set("Retry-After", fmt.Sprint(int(wait/time.Second)+1))
 		return ctx, actor, fault.New(fault.TooMany, "api.too_many")
 	}
+	web.Trust(r)
 	return people.With(ctx, actor), actor, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // Serve answers on a listener and works in the background until ctx ends; then it
@@ -29,7 +30,11 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 		BaseContext: func(net.Listener) context.Context { return work },
 	}
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
+	proxies, err := prefixes(a.Config.TrustedProxies)
+	if err != nil {
+		return err
+	}
+	go func() { done <- s.Serve(limit.Listener(l, proxies)) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve: %w", err)

@@ -77,6 +77,7 @@ type OIDC struct {
 	ClientID     string
 	ClientSecret string
 	Name         string // on the sign-in button
+	Staff        bool   // the provider knows only people who work here
 }
 
 // Keep is how many days are kept of what grows by itself (package retain).

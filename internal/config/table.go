@@ -78,6 +78,7 @@ func table() []setting {
 		text("oidc.client_id", "", func(c *Config) *string { return &c.OIDC.ClientID }),
 		hidden(text("oidc.client_secret", "", func(c *Config) *string { return &c.OIDC.ClientSecret })),
 		text("oidc.name", "", func(c *Config) *string { return &c.OIDC.Name }),
+		yesNo("oidc.staff", func(c *Config) *bool { return &c.OIDC.Staff }),
 
 		whole("keep.outcomes", "30", 1, 3650, func(c *Config) *int { return &c.Keep.Outcomes }),
 		whole("keep.drafts", "180", 1, 3650, func(c *Config) *int { return &c.Keep.Drafts }),

@@ -41,6 +41,14 @@ func (l Limit) Take(ctx context.Context, tx *Tx, bucket string, now time.Time) (
 	return max(When(full).Sub(most), time.Millisecond), nil
 }
 
+// Spent reports whether the next attempt would be refused. It counts nothing.
+func (l Limit) Spent(ctx context.Context, tx *Tx, bucket string, now time.Time) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM rate_limit WHERE bucket = $1 AND full_at > $2`,
+		bucket, At(now.Add(time.Duration(l.Burst-1)*l.Every))).Scan(&n)
+	return n > 0, err
+}
+
 // GiveBack returns an attempt that turned out to be none.
 func (l Limit) GiveBack(ctx context.Context, tx *Tx, bucket string) error {
 	_, err := tx.Exec(ctx, `UPDATE rate_limit SET full_at = full_at - $2 WHERE bucket = $1`, bucket, l.Every.Microseconds())

@@ -104,6 +104,9 @@ func (j judge) control(_, address string, _ syscall.RawConn) error {
 // redirect as the answer.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	first, last := via[0], via[len(via)-1]
+	if own, ok := first.Context().Value(limitKey{}).(Limits); ok && own.Once {
+		return &exchangeError{ErrRedirects, true}
+	}
 	if first.Method != http.MethodGet && first.Method != http.MethodHead {
 		return http.ErrUseLastResponse
 	}
@@ -145,6 +148,7 @@ type limitKey struct{}
 type Limits struct {
 	Timeout time.Duration // 0 keeps the client's
 	MaxBody int64         // 0 keeps the client's
+	Once    bool          // one request: a redirect is an error, for who calls on behalf of a stranger
 }
 
 // WithLimits returns a context whose requests have their own limits.
@@ -160,7 +164,7 @@ type exchange struct {
 }
 
 func (x *exchange) limits(req *http.Request) Limits {
-	l := Limits{x.options.Timeout, x.options.MaxBody}
+	l := Limits{Timeout: x.options.Timeout, MaxBody: x.options.MaxBody}
 	if own, ok := req.Context().Value(limitKey{}).(Limits); ok {
 		if own.Timeout > 0 {
 			l.Timeout = own.Timeout

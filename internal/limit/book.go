@@ -65,6 +65,16 @@ func (b Book) Take(ctx context.Context, tx *db.Tx, now time.Time, spends ...Spen
 	return 0, nil
 }
 
+// Spent reports whether the next attempt of a Spend would be refused. It counts nothing.
+func (b Book) Spent(ctx context.Context, tx *db.Tx, now time.Time, s Spend) (bool, error) {
+	for _, k := range b.buckets(s) {
+		if spent, err := k.limit.Spent(ctx, tx, k.name, now); err != nil || spent {
+			return spent, err
+		}
+	}
+	return false, nil
+}
+
 // GiveBack returns attempts that turned out to be no guesses.
 func (b Book) GiveBack(ctx context.Context, tx *db.Tx, spends ...Spend) error {
 	for _, s := range spends {
@@ -75,4 +85,20 @@ func (b Book) GiveBack(ctx context.Context, tx *db.Tx, spends ...Spend) error {
 		}
 	}
 	return nil
+}
+
+// Forget lets go of at most n buckets that were full again before a moment and,
+// beyond what is kept, of those that will be soonest. It is a retain.Step.
+func Forget(ctx context.Context, tx *db.Tx, before time.Time, n int) (int, error) {
+	const some = `DELETE FROM rate_limit WHERE bucket IN (SELECT bucket FROM rate_limit WHERE full_at < $1 LIMIT $2)`
+	if gone, err := tx.Change(ctx, some, db.At(before), n); err != nil || gone > 0 {
+		return int(gone), err
+	}
+	var last int64 // of those that are kept
+	err := tx.QueryRow(ctx, `SELECT COALESCE((SELECT full_at FROM rate_limit ORDER BY full_at DESC LIMIT 1 OFFSET $1), 0)`, Buckets.N()-1).Scan(&last)
+	if err != nil || last == 0 {
+		return 0, err
+	}
+	gone, err := tx.Change(ctx, some, last, n)
+	return int(gone), err
 }

@@ -24,6 +24,7 @@ const (
 	Comments
 	CommentAddress
 	CommentHost
+	CommentServersTried
 	Newsletter
 	NewsletterAddress
 	Mentions
@@ -65,34 +66,35 @@ type Line struct {
 
 // rules is the table. Every limit of attempts in the program is a line of it.
 var rules = [...]Line{
-	SignInNetwork:     {"signin", ByNetwork, 60, 10 * time.Second},
-	SignInPlace:       {"signin.place", ByPlace, 8, time.Minute},
-	SignInAccount:     {"signin.account", ByAccount, 60, 5 * time.Minute},
-	SignInDevice:      {"signin.device", ByDevice, 15, time.Minute},
-	Code:              {"code", ByPerson, 6, time.Hour},
-	CodeDevice:        {"code.device", ByDevice, 6, 10 * time.Minute},
-	Recovery:          {"recovery", ByPerson, 6, 10 * time.Minute},
-	Links:             {"links", ByNetwork, 30, 10 * time.Second},
-	ResetLetters:      {"reset", ByMailbox, 3, 20 * time.Minute},
-	Alarms:            {"alarms", ByPerson, 2, 12 * time.Hour},
-	Ceremony:          {"ceremony", ByTicket, 1, time.Hour},
-	Tokens:            {"tokens", ByToken, 300, 100 * time.Millisecond},
-	Provider:          {"provider", ByNetwork, 30, 10 * time.Second},
-	OfficeLinks:       {"office", ByNetwork, 20, time.Minute},
-	Comments:          {"comments", ByNetwork, 15, time.Minute},
-	CommentAddress:    {"comments.mailbox", ByMailbox, 5, 20 * time.Minute},
-	CommentHost:       {"comments.host", ByHost, 30, 20 * time.Second},
-	Newsletter:        {"newsletter", ByNetwork, 30, 30 * time.Second},
-	NewsletterAddress: {"newsletter.mailbox", ByMailbox, 3, 8 * time.Hour},
-	Mentions:          {"mentions", ByNetwork, 60, 5 * time.Second},
-	MentionSource:     {"mentions.host", ByHost, 30, 20 * time.Second},
-	Feeds:             {"feeds", ByNetwork, 60, 10 * time.Second},
-	FeedHost:          {"feeds.host", ByHost, 60, 10 * time.Second},
-	Notices:           {"notices", ByNetwork, 30, 30 * time.Second},
-	Activities:        {"activities", ByNetwork, 3000, 10 * time.Millisecond},
-	ActivityServer:    {"activities.server", ByServer, 600, 33 * time.Millisecond},
-	ActivityKeys:      {"activities.keys", ByNetwork, 60, time.Second},
-	ActivityKeysAll:   {"activities.keys.all", ByAll, 300, 100 * time.Millisecond},
+	SignInNetwork:       {"signin", ByNetwork, 60, 10 * time.Second},
+	SignInPlace:         {"signin.place", ByPlace, 8, time.Minute},
+	SignInAccount:       {"signin.account", ByAccount, 60, 5 * time.Minute},
+	SignInDevice:        {"signin.device", ByDevice, 15, time.Minute},
+	Code:                {"code", ByPerson, 6, time.Hour},
+	CodeDevice:          {"code.device", ByDevice, 6, 10 * time.Minute},
+	Recovery:            {"recovery", ByPerson, 6, 10 * time.Minute},
+	Links:               {"links", ByNetwork, 30, 10 * time.Second},
+	ResetLetters:        {"reset", ByMailbox, 3, 20 * time.Minute},
+	Alarms:              {"alarms", ByPerson, 2, 12 * time.Hour},
+	Ceremony:            {"ceremony", ByTicket, 1, time.Hour},
+	Tokens:              {"tokens", ByToken, 300, 100 * time.Millisecond},
+	Provider:            {"provider", ByNetwork, 30, 10 * time.Second},
+	OfficeLinks:         {"office", ByNetwork, 20, time.Minute},
+	Comments:            {"comments", ByNetwork, 15, time.Minute},
+	CommentAddress:      {"comments.mailbox", ByMailbox, 5, 20 * time.Minute},
+	CommentHost:         {"comments.host", ByHost, 30, 20 * time.Second},
+	CommentServersTried: {"comments.servers", ByAll, 60, time.Minute},
+	Newsletter:          {"newsletter", ByNetwork, 30, 30 * time.Second},
+	NewsletterAddress:   {"newsletter.mailbox", ByMailbox, 3, 8 * time.Hour},
+	Mentions:            {"mentions", ByNetwork, 60, 5 * time.Second},
+	MentionSource:       {"mentions.host", ByHost, 30, 20 * time.Second},
+	Feeds:               {"feeds", ByNetwork, 60, 10 * time.Second},
+	FeedHost:            {"feeds.host", ByHost, 60, 10 * time.Second},
+	Notices:             {"notices", ByNetwork, 30, 30 * time.Second},
+	Activities:          {"activities", ByNetwork, 3000, 10 * time.Millisecond},
+	ActivityServer:      {"activities.server", ByServer, 600, 33 * time.Millisecond},
+	ActivityKeys:        {"activities.keys", ByNetwork, 60, time.Second},
+	ActivityKeysAll:     {"activities.keys.all", ByAll, 300, 100 * time.Millisecond},
 }
 
 // Line is what the table says of the rule.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/web"
+	"codeberg.org/arengo/arengo/internal/web/assets"
 )
 
 const (
@@ -245,7 +245,7 @@ func (a *answer) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := a.plain
-	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if assets.Accepts(r.Header.Get("Accept-Encoding"), "gzip") {
 		f = a.small()
 	}
 	maps.Copy(h, f.headers)

@@ -65,6 +65,11 @@ func TestTextIsCompressedAndStreamsAreNot(t *testing.T) {
 	if text, err := io.ReadAll(z); err != nil || string(text) != long {
 		t.Errorf("decompressed to %d bytes, %v", len(text), err)
 	}
+	for _, accept := range []string{"gzip;q=0", "gzip; q=0.0, br", "identity", "x-gzip"} {
+		if w := s.get("/x?as=text/html", "Accept-Encoding", accept); w.Header().Get("Content-Encoding") != "" || !strings.Contains(strings.Join(w.Header().Values("Vary"), ","), "Accept-Encoding") {
+			t.Errorf("%q: %v", accept, w.Header())
+		}
+	}
 	for _, as := range []string{"image/jpeg", "text/event-stream"} {
 		if w := s.get("/x?as="+as, "Accept-Encoding", "gzip"); w.Header().Get("Content-Encoding") != "" {
 			t.Errorf("%s is compressed", as)
@@ -309,16 +314,16 @@ func TestStreamsOfOnePersonAreBounded(t *testing.T) {
 	defer cancel()
 	go func() {
 		w := &notifying{ResponseWriter: httptest.NewRecorder(), wrote: inside}
-		first <- streams.Serve(w, request(http.MethodGet, "/", "").WithContext(ctx), "giulia", make(chan web.Event))
+		first <- streams.Serve(w, request(http.MethodGet, "/", "").WithContext(ctx), "giulia", func() bool { return true }, make(chan web.Event))
 	}()
 	<-inside
-	err := streams.Serve(httptest.NewRecorder(), request(http.MethodGet, "/", ""), "giulia", nil)
+	err := streams.Serve(httptest.NewRecorder(), request(http.MethodGet, "/", ""), "giulia", func() bool { return true }, nil)
 	if !fault.Is(err, fault.TooMany) || streams.Open() != 1 {
 		t.Errorf("got %v with %d open", err, streams.Open())
 	}
 	ended := make(chan web.Event)
 	close(ended)
-	if err := streams.Serve(httptest.NewRecorder(), request(http.MethodGet, "/", ""), "paolo", ended); err != nil {
+	if err := streams.Serve(httptest.NewRecorder(), request(http.MethodGet, "/", ""), "paolo", func() bool { return true }, ended); err != nil {
 		t.Errorf("another person: %v", err)
 	}
 	cancel()

@@ -47,7 +47,8 @@ func classify(err error) *fault.Error {
 }
 
 // logFailure records what an operator must know; what a reader did wrong is no
-// event. The path is logged, the query is not: it may hold what somebody typed.
+// event. The route's pattern is logged, the address is not: it may hold what somebody
+// typed, or a link that opens something.
 func (k *Kit) logFailure(r *http.Request, e *fault.Error, err error) {
 	if e.Kind != fault.Internal && e.Kind != fault.Unavailable {
 		return
@@ -55,7 +56,16 @@ func (k *Kit) logFailure(r *http.Request, e *fault.Error, err error) {
 	if r.Context().Err() != nil {
 		return
 	}
-	k.log.ErrorContext(r.Context(), "request failed", "request", RequestID(r), "method", r.Method, "path", r.URL.Path, "kind", e.Kind.String(), "error", err.Error())
+	k.log.ErrorContext(r.Context(), "request failed", "request", RequestID(r), "method", r.Method, "route", routeOf(r), "kind", e.Kind.String(), "error", err.Error())
+}
+
+// routeOf is the pattern of the route that a request took, without its method: what
+// the log may know of an address.
+func routeOf(r *http.Request) string {
+	if _, path, ok := strings.Cut(r.Pattern, " "); ok {
+		return path
+	}
+	return r.Pattern
 }
 
 func wantsJSON(r *http.Request) bool {

@@ -53,6 +53,9 @@ func (k *Kit) ReadForm(r *http.Request) (*Form, error) {
 		if errors.As(err, &large) {
 			return nil, fault.New(fault.TooLarge, "fault.form.too_large", k.Printer(r).Bytes(large.Limit)).Because(err)
 		}
+		if fault.Is(err, fault.Unavailable) { // there is no room for it now
+			return nil, err
+		}
 		return nil, fault.New(fault.Invalid, "fault.form.unreadable").Because(err)
 	}
 	values := r.PostForm

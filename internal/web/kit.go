@@ -54,6 +54,10 @@ type Options struct {
 	// there the application puts who is signed in into the request's context.
 	Around func(Handler) Handler
 
+	// Still reports whether who made a request would be let in now as then: a stream of
+	// events asks again and again. Nil: always.
+	Still func(r *http.Request) bool
+
 	// SignIn is the path of the sign-in page; a GET by nobody to a page that
 	// needs a person goes there with ?next=. Empty shows the error page.
 	SignIn string
@@ -74,10 +78,12 @@ type Kit struct {
 	shell   func(*http.Request, *layout.Page)
 	place   func(*http.Request) (string, *time.Location)
 	around  func(Handler) Handler
+	still   func(*http.Request) bool
 	signIn  string
 	routes  []string
 	pages   *pages
 	origin  *http.CrossOriginProtection
+	bodies  *bodies
 }
 
 // New builds a Kit.
@@ -96,9 +102,9 @@ func New(o Options) (*Kit, error) {
 	k := &Kit{
 		Assets: set, Streams: NewStreams(DefaultStreams()),
 		bundle: o.Bundle, log: o.Log, proxies: o.TrustedProxies, now: o.Now,
-		shell: o.Shell, place: o.Place, around: o.Around, signIn: o.SignIn,
+		shell: o.Shell, place: o.Place, around: o.Around, signIn: o.SignIn, still: o.Still,
 		secure: o.BaseURL != nil && o.BaseURL.Scheme == "https",
-		origin: http.NewCrossOriginProtection(),
+		origin: http.NewCrossOriginProtection(), bodies: newBodies(),
 	}
 	if k.now == nil {
 		k.now = time.Now
@@ -145,7 +151,7 @@ func (k *Kit) favicon(w http.ResponseWriter, r *http.Request) {
 // Handle registers a handler for a ServeMux pattern.
 func (k *Kit) Handle(mux *http.ServeMux, pattern string, h Handler, options ...RouteOption) {
 	k.routes = append(k.routes, pattern)
-	mux.Handle(pattern, k.Handler(h, options...))
+	mux.Handle(pattern, k.Handler(h, append([]RouteOption{withSecretPath(pattern)}, options...)...))
 }
 
 // Routes lists the patterns registered with Handle, in order, so that a test can
@@ -193,6 +199,8 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 	nowhere := k.Handler(func(http.ResponseWriter, *http.Request) error { return fault.Missing("fault.not_found") }, WithoutSession())
 	missing := k.Handler(func(w http.ResponseWriter, r *http.Request) error { return unmatched(mux, w, r) }, WithoutSession())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = k.enter(w, r)
+		defer k.bodies.watch(w, r)()
 		// PostgreSQL takes no NUL in a text, so no page can be found by one. A program
 		// is told by the API which member is wrong.
 		if strings.ContainsRune(r.URL.Path, 0) && !strings.HasPrefix(r.URL.Path, "/api/") {
@@ -203,6 +211,6 @@ func (k *Kit) Wrap(mux *http.ServeMux) http.Handler {
 			missing.ServeHTTP(w, r)
 			return
 		}
-		mux.ServeHTTP(w, k.enter(w, r))
+		mux.ServeHTTP(w, r)
 	})
 }

@@ -224,3 +224,21 @@ func TestAddressWithNULIsNoPage(t *testing.T) {
 		}
 	}
 }
+
+// An address may be a link that opens something: neither the log nor the next page
+// learns it.
+func TestSecretAddressesStayOutOfTheLogAndTheReferer(t *testing.T) {
+	s := newSite(t, nil)
+	s.Handle(s.mux, "GET /apri/{token}", func(http.ResponseWriter, *http.Request) error { return errors.New("the disk is full") }, web.WithoutSession())
+	s.Handle(s.mux, "GET /pubblica/{slug}", func(http.ResponseWriter, *http.Request) error { return nil }, web.WithoutSession())
+	w := s.get("/apri/segretissimo?di=piu")
+	if text := s.log.String(); strings.Contains(text, "segretissimo") || strings.Contains(text, "piu") || !strings.Contains(text, "/apri/{token}") {
+		t.Errorf("the log: %s", text)
+	}
+	if got := w.Header().Get("Referrer-Policy"); got != "strict-origin" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("a secret address: %q %v", got, w.Header())
+	}
+	if got := s.get("/pubblica/x").Header().Get("Referrer-Policy"); got != "strict-origin-when-cross-origin" {
+		t.Errorf("a public address: %q", got)
+	}
+}

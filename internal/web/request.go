@@ -29,6 +29,8 @@ type request struct {
 	printer *i18n.Printer
 	session bool // the session is loaded
 	spooled []*multipart.Form
+	body    *body // nil without one
+	trusted bool  // who sends it is known: see Trust
 }
 
 // removeSpooled deletes the files that forms left on disk. net/http does so only

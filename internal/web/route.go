@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
+
+	"codeberg.org/arengo/arengo/internal/web/assets"
 )
 
 // DefaultMaxBody is the largest request body, in bytes, of a route that sets
@@ -19,6 +21,7 @@ type route struct {
 	anyOrigin     bool
 	embeddable    bool
 	fixed         http.Header // sent with every answer; shared, see headers
+	secretPath    bool        // the address itself is a secret
 }
 
 // RouteOption changes how one route is served.
@@ -43,6 +46,14 @@ func AnyOrigin() RouteOption { return func(r *route) { r.anyOrigin = true } }
 // Embeddable lets other sites show the page in a frame.
 func Embeddable() RouteOption { return func(r *route) { r.embeddable = true } }
 
+// withSecretPath marks the routes whose address opens something to whoever has it: by
+// convention those with a part named token or link.
+func withSecretPath(pattern string) RouteOption {
+	return func(r *route) {
+		r.secretPath = strings.Contains(pattern, "{token}") || strings.Contains(pattern, "{link}")
+	}
+}
+
 func newRoute(options []RouteOption, secure bool) *route {
 	r := &route{maxBody: DefaultMaxBody}
 	for _, option := range options {
@@ -58,6 +69,13 @@ func newRoute(options []RouteOption, secure bool) *route {
 	if !r.embeddable {
 		r.fixed["X-Frame-Options"] = []string{"DENY"}
 	}
+	if r.secretPath {
+		// Not even our own proxy's log gets it as the page before. "no-referrer" would make
+		// browsers send forms with the origin "null", which is refused.
+		r.fixed["Referrer-Policy"] = []string{"strict-origin"}
+		r.fixed["X-Robots-Tag"] = []string{"noindex, nofollow, noarchive"}
+		r.fixed["Cache-Control"] = []string{"no-store"}
+	}
 	if secure {
 		r.fixed["Strict-Transport-Security"] = []string{"max-age=31536000"}
 	}
@@ -65,9 +83,18 @@ func newRoute(options []RouteOption, secure bool) *route {
 }
 
 func (rt *route) limit(w http.ResponseWriter, r *http.Request) {
-	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
+	if r.Body == nil || r.Body == http.NoBody {
+		return
 	}
+	if b := stateOf(r).body; b != nil {
+		b.most = rt.maxBody
+		if b.size > rt.maxBody {
+			// It says itself that it is too large: none of it is read.
+			b.failed = &http.MaxBytesError{Limit: rt.maxBody}
+			w.Header().Set("Connection", "close")
+		}
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, rt.maxBody)
 }
 
 // policy is the content security policy of every page: nothing but our own
@@ -106,7 +133,16 @@ func compress(next http.Handler) http.Handler {
 	if err != nil {
 		panic("web: constant compression options: " + err.Error())
 	}
-	return wrap(next)
+	wrapped := wrap(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// gzhttp overlooks a refusal (RFC 9110, 12.5.3: a weight of 0).
+		if assets.Accepts(r.Header.Get("Accept-Encoding"), "gzip") {
+			wrapped.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Add("Vary", "Accept-Encoding")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // textual says which answers are compressed. Event streams are not: a reader

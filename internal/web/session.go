@@ -66,7 +66,7 @@ func (k *Kit) FlashUndo(r *http.Request, undoURL, key string, args ...any) {
 
 func (k *Kit) addFlash(r *http.Request, f layout.Flash) {
 	if !stateOf(r).session {
-		k.log.ErrorContext(r.Context(), "flash on a route without session", "request", RequestID(r), "path", r.URL.Path)
+		k.log.ErrorContext(r.Context(), "flash on a route without session", "request", RequestID(r), "route", routeOf(r))
 		return
 	}
 	all := append(k.readFlash(r), f)

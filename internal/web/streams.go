@@ -21,7 +21,7 @@ type Event struct {
 // StreamOptions bound the open streams.
 type StreamOptions struct {
 	PerPerson int           // open pages of one person with a stream
-	Heartbeat time.Duration // a comment is sent so often, to find readers who left
+	Heartbeat time.Duration // a comment is sent so often, to find readers who left or may read no more
 }
 
 // DefaultStreams are limits for a town: browsers on HTTP/1.1 hold six
@@ -36,23 +36,40 @@ type Streams struct {
 	done    chan struct{}
 	close   sync.Once
 
-	mu   sync.Mutex
-	open map[string]int
+	mu    sync.Mutex
+	open  map[string]int
+	again chan struct{} // closed to make every stream ask whether it may go on
 }
 
 // NewStreams makes an empty set of streams.
 func NewStreams(o StreamOptions) *Streams {
-	return &Streams{options: o, done: make(chan struct{}), open: map[string]int{}}
+	return &Streams{options: o, done: make(chan struct{}), open: map[string]int{}, again: make(chan struct{})}
 }
 
 // Close ends all streams; browsers reconnect, to another node or to this one
 // when it is back. Call it when the server begins to shut down.
 func (s *Streams) Close() { s.close.Do(func() { close(s.done) }) }
 
+// Recheck makes every stream of this process ask at once whether its reader may go
+// on: call it when somebody signs out.
+func (s *Streams) Recheck() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.again)
+	s.again = make(chan struct{})
+}
+
+func (s *Streams) rechecked() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.again
+}
+
 // Serve sends what arrives on events until the channel is closed, the reader
-// leaves or the server stops. person bounds the number of streams; beyond it
-// the error is TooMany. Mount the route WithoutCompression.
-func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, person string, events <-chan Event) error {
+// leaves, may read no more, or the server stops. still is asked before each event and
+// at each heartbeat. person bounds the number of streams; beyond it the error is
+// TooMany. Mount the route WithoutCompression.
+func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, person string, still func() bool, events <-chan Event) error {
 	if !s.enter(person) {
 		return fault.New(fault.TooMany, "fault.streams")
 	}
@@ -66,19 +83,22 @@ func (s *Streams) Serve(w http.ResponseWriter, r *http.Request, person string, e
 	if send(w, c, ": open\n\n") != nil {
 		return nil
 	}
-	return s.pump(r.Context(), w, c, events)
+	return s.pump(r.Context(), w, c, still, events)
 }
 
-func (s *Streams) pump(ctx context.Context, w http.ResponseWriter, c *http.ResponseController, events <-chan Event) error {
+func (s *Streams) pump(ctx context.Context, w http.ResponseWriter, c *http.ResponseController, still func() bool, events <-chan Event) error {
 	beat := time.NewTicker(s.options.Heartbeat)
 	defer beat.Stop()
 	for {
 		var text string
+		again := s.rechecked()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.done:
 			return nil
+		case <-again:
+			text = ": still\n\n"
 		case <-beat.C:
 			text = ": beat\n\n"
 		case e, open := <-events:
@@ -87,8 +107,8 @@ func (s *Streams) pump(ctx context.Context, w http.ResponseWriter, c *http.Respo
 			}
 			text = e.encode()
 		}
-		if send(w, c, text) != nil {
-			return nil // the reader left
+		if !still() || send(w, c, text) != nil {
+			return nil // the reader may read no more, or left
 		}
 	}
 }
@@ -147,7 +167,8 @@ func (s *Streams) Open() int {
 	return n
 }
 
-// Events sends a page its events: Streams.Serve of the kit's streams.
+// Events sends a page its events: Streams.Serve of the kit's streams, for as long as
+// Options.Still says.
 func (k *Kit) Events(w http.ResponseWriter, r *http.Request, person string, events <-chan Event) error {
-	return k.Streams.Serve(w, r, person, events)
+	return k.Streams.Serve(w, r, person, func() bool { return k.still == nil || k.still(r) }, events)
 }

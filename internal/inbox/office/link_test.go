@@ -50,7 +50,7 @@ func TestLinkOpensJustTheConversationAndNamesNobody(t *testing.T) {
 		rec := w.do("nobody", "GET", w.letter("lavori@cesate.example.it").link(t), nil)
 		shows(t, rec, 200, "Il lampione davanti alla scuola è spento", "Lavori pubblici", "mercoledì 6 maggio 2026, ore 10:00", `<meta name="robots" content="noindex">`)
 		hides(t, rec, "Anna", "piazza.example", "anagrafe?", "è il solito")
-		for header, want := range map[string]string{"X-Robots-Tag": "noindex, nofollow, noarchive", "Referrer-Policy": "same-origin", "Cache-Control": "no-store"} {
+		for header, want := range map[string]string{"X-Robots-Tag": "noindex, nofollow, noarchive", "Referrer-Policy": "strict-origin", "Cache-Control": "no-store"} {
 			if got := rec.Header().Get(header); got != want {
 				t.Errorf("%s is %q", header, got)
 			}

@@ -73,19 +73,11 @@ func (o *Offices) holder(r *http.Request, do func(tx *db.Tx, h house, l Link) er
 	return err
 }
 
-// discreet keeps a link's address out of what other sites and archives learn.
-func discreet(w http.ResponseWriter) {
-	w.Header().Set("Referrer-Policy", "same-origin")
-	w.Header().Set("X-Robots-Tag", "noindex, nofollow, noarchive")
-	w.Header().Set("Cache-Control", "no-store")
-}
-
 func (o *Offices) linked(w http.ResponseWriter, r *http.Request) error {
 	return o.showLinked(w, r, web.NewForm("once", uuid.NewString()))
 }
 
 func (o *Offices) showLinked(w http.ResponseWriter, r *http.Request, form *web.Form) error {
-	discreet(w)
 	p := o.Kit.Printer(r)
 	page := linkPage{Form: form, Action: r.URL.EscapedPath(), Sent: r.URL.Query().Get("esito") == "inviata"}
 	err := o.holder(r, func(tx *db.Tx, h house, l Link) error { return o.fillLinked(r.Context(), tx, p, h, l, &page) })
@@ -130,7 +122,6 @@ func (o *Offices) fillLinked(ctx context.Context, tx *db.Tx, p *i18n.Printer, h 
 }
 
 func (o *Offices) supplyForm(w http.ResponseWriter, r *http.Request) error {
-	discreet(w)
 	form, err := o.Kit.ReadForm(r)
 	if err != nil {
 		return err

@@ -37,5 +37,5 @@ func (b *Board) live(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}()
-	return b.Kit.Streams.Serve(w, r, v.actor.PersonID, events)
+	return b.Kit.Events(w, r, v.actor.PersonID, events)
 }

@@ -72,7 +72,6 @@ func (p *Policy) showAppeal(w http.ResponseWriter, r *http.Request, form *web.Fo
 	}); err != nil {
 		return err
 	}
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	t := p.o.Kit.Printer(r).T
 	return p.o.Kit.Render(w, r, form.Status(), "site-appeal", layout.Page{Layout: layout.Site, Content: page, Title: t("policy.appeal.title"), NoIndex: true,
 		Crumbs: []layout.Link{{Label: t("site.nav.home"), URL: "/"}, {Label: t("policy.title"), URL: publicPath}}})

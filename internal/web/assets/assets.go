@@ -127,7 +127,7 @@ func (s *Set) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !compressed(name) {
 		h.Add("Vary", "Accept-Encoding")
 		for _, c := range []struct{ coding, suffix string }{{"br", ".br"}, {"gzip", ".gz"}} {
-			if accepts(r.Header.Get("Accept-Encoding"), c.coding) {
+			if Accepts(r.Header.Get("Accept-Encoding"), c.coding) {
 				file = name + c.suffix
 				h.Set("Content-Encoding", c.coding)
 				break
@@ -169,8 +169,8 @@ func contentType(name string) string {
 	return mime.TypeByExtension(path.Ext(name))
 }
 
-// accepts reads an Accept-Encoding header; ";q=0" is a refusal.
-func accepts(header, coding string) bool {
+// Accepts reads an Accept-Encoding header; ";q=0" is a refusal.
+func Accepts(header, coding string) bool {
 	for item := range strings.SplitSeq(header, ",") {
 		name, params, _ := strings.Cut(strings.TrimSpace(item), ";")
 		if strings.TrimSpace(name) != coding {
