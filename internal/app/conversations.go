@@ -127,9 +127,9 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 }
 
 // citizens lets who comments be known by the configured identity provider; nil
-// without one.
+// without one, or when it knows only the staff.
 func (a *App) citizens() *comments.Identity {
-	if a.Auth.Provider() == "" {
+	if a.Auth.Provider() == "" || a.Config.OIDC.Staff {
 		return nil
 	}
 	return &comments.Identity{Name: a.Auth.Provider(), Depart: a.Auth.DepartCitizen,

@@ -42,7 +42,7 @@ func (a *App) openKit() (err error) {
 	a.hosts = institution.NewResolver(a.DB, a.Clock)
 	a.Web, err = web.New(web.Options{
 		Bundle: a.bundle, Log: a.Log, BaseURL: a.base, Sessions: auth.NewSessions(a.DB, a.Clock), TrustedProxies: proxies, Now: a.Clock,
-		Shell: a.shell, Place: place, Around: a.Auth.Identify, SignIn: "/accesso",
+		Shell: a.shell, Place: place, Around: a.Auth.Identify, Still: a.Auth.Still, SignIn: "/accesso",
 	})
 	return err
 }
@@ -103,7 +103,7 @@ func (a *App) oidc() *auth.OIDC {
 	if c.Issuer == "" {
 		return nil
 	}
-	return &auth.OIDC{Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Name: c.Name, Client: a.fetch.HTTPClient()}
+	return &auth.OIDC{Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Name: c.Name, Staff: c.Staff, Client: a.fetch.HTTPClient()}
 }
 
 // place is the language and zone of the institution that a request is for.

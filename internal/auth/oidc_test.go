@@ -2,8 +2,11 @@ package auth_test
 
 import (
 	"context"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,10 +19,22 @@ import (
 // withProvider is a site that a real OpenID provider knows as a client.
 func withProvider(t *testing.T, d *db.DB, role people.Role) (*site, testkit.OIDCPeer) {
 	t.Helper()
+	return provided(t, d, auth.OIDC{Staff: true, CreateRole: role})
+}
+
+// forCitizens is withProvider with one that knows citizens too.
+func forCitizens(t *testing.T, d *db.DB) (*site, testkit.OIDCPeer) {
+	t.Helper()
+	return provided(t, d, auth.OIDC{})
+}
+
+func provided(t *testing.T, d *db.DB, how auth.OIDC) (*site, testkit.OIDCPeer) {
+	t.Helper()
 	var peer testkit.OIDCPeer
 	s := newSite(t, d, func(o *auth.Options) {
 		peer = testkit.OIDC(t, o.BaseURL.JoinPath("/accesso/oidc/ritorno").String())
-		o.OIDC = &auth.OIDC{Issuer: peer.Issuer, ClientID: peer.ClientID, ClientSecret: peer.ClientSecret, Name: "SPID", CreateRole: role}
+		how.Issuer, how.ClientID, how.ClientSecret, how.Name = peer.Issuer, peer.ClientID, peer.ClientSecret, "SPID"
+		o.OIDC = &how
 		// The provider's tokens are of the real time.
 		o.Now = func() time.Time { return time.Now() }
 	})
@@ -152,4 +167,74 @@ func TestProviderThatIsDownStopsNobodyElse(t *testing.T) {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	s.signedIn(t, people.Writer)
+}
+
+// With a provider for citizens, the e-mail address that it vouches for is a citizen's:
+// it opens no account. The identity does, once its owner has bound it.
+func TestAttackCitizenWithTheAddressOfAnOfficer(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		s, peer := forCitizens(t, d)
+		sub := "c-" + string(d.Engine)
+		peer.Person(t, sub+"-owner", map[string]any{"email": "altro@posta.example", "email_verified": true})
+		for who, verified := range map[string]bool{sub + "-thief": true, sub + "-liar": false} {
+			peer.Person(t, who, map[string]any{"email": "administrator@cesate.example", "email_verified": verified})
+			b := s.browser(t)
+			if a := b.travel(who); a.StatusCode != 422 || b.may() || !strings.Contains(a.body, "Nessun account della redazione") {
+				t.Errorf("%s: %d", who, a.StatusCode)
+			}
+		}
+		owner := s.signedIn(t, people.Administrator)
+		start := owner.get("/redazione/account/identita")
+		if a := owner.get(owner.callback(start.to(), sub+"-owner")); a.to() != "/redazione/account" {
+			t.Fatalf("binding: %d to %q\n%s", a.StatusCode, a.to(), a.body)
+		}
+		b := s.browser(t)
+		if a := b.travel(sub + "-owner"); a.StatusCode != 303 || !b.may() {
+			t.Errorf("the bound identity: %d", a.StatusCode)
+		}
+		// It belongs to one account.
+		other := s.signedIn(t, people.Writer)
+		start = other.get("/redazione/account/identita")
+		if a := other.get(other.callback(start.to(), sub+"-owner")); a.StatusCode != 403 {
+			t.Errorf("bound a second time: %d", a.StatusCode)
+		}
+		owner.post("/redazione/account/identita/togli")
+		if a := s.browser(t).travel(sub + "-owner"); a.StatusCode != 422 {
+			t.Errorf("after it was unbound: %d", a.StatusCode)
+		}
+	})
+}
+
+// A provider that hangs holds up only who asks for it, and those not one after the other.
+func TestAttackHangingProvider(t *testing.T) {
+	hang := make(chan struct{})
+	peer := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-hang }))
+	t.Cleanup(peer.Close)
+	t.Cleanup(func() { close(hang) })
+	s := newSite(t, testkit.SQLite(t), func(o *auth.Options) {
+		o.OIDC = &auth.OIDC{Issuer: peer.URL, ClientID: "x", Name: "SPID"}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			r, _ := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/accesso/oidc", nil)
+			if a, err := s.browser(t).Do(r); err == nil {
+				a.Body.Close()
+			}
+		})
+	}
+	s.signedIn(t, people.Writer) // others are not held up
+	cancel()
+	wg.Wait() // nor is anybody who leaves
+	if a := s.browser(t).get("/accesso/oidc"); a.StatusCode != 503 {
+		t.Errorf("%d", a.StatusCode)
+	}
+	start := time.Now()
+	for range 5 { // known to be down: answered at once
+		s.browser(t).get("/accesso/oidc")
+	}
+	if took := time.Since(start); took > 8*time.Second {
+		t.Errorf("five sign-ins with a provider that is known to hang took %v", took)
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/argon2"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // Argon are the costs of a password hash (Argon2id, RFC 9106).
@@ -41,30 +42,44 @@ const (
 // waitForHash is how long a sign-in waits for its turn to be hashed.
 const waitForHash = 5 * time.Second
 
-// Hasher hashes and checks passwords, a few at once. Safe for concurrent use.
+// Hasher hashes and checks passwords, a few at once. One place in two, at least, is
+// kept from strangers, so that a flood of them leaves room for people in the browser
+// that they use; no more strangers wait than have their turn within waitForHash, and
+// refusing the others costs nothing. Safe for concurrent use.
 type Hasher struct {
-	argon Argon
-	slots chan struct{}
-	dummy string // checked when there is no account, so that both take as long
+	argon     Argon
+	slots     chan struct{}
+	strangers chan struct{} // those of the slots that strangers may have
+	queue     chan struct{} // strangers who wait or are being hashed
+	dummy     string        // checked when there is no account, so that both take as long
 }
+
+// Whom a password is hashed for.
+type visitor bool
+
+const (
+	stranger visitor = false
+	familiar visitor = true // in a known browser, signed in, or holding a link of ours
+)
 
 // NewHasher returns a hasher; it refuses costs below the least.
 func NewHasher(a Argon) (*Hasher, error) {
 	if a.MemoryKiB < leastMemory || a.Passes < leastPasses || a.Lanes < 1 || a.AtOnce < 1 || a.MemoryKiB > mostMemory || a.Passes > mostPasses {
 		return nil, fmt.Errorf("argon2id: costs %+v are outside of what is safe", a)
 	}
-	h := &Hasher{argon: a, slots: make(chan struct{}, a.AtOnce)}
+	h := &Hasher{argon: a, slots: make(chan struct{}, a.AtOnce), strangers: make(chan struct{}, max(1, a.AtOnce/2)), queue: make(chan struct{}, limit.HashesWaiting.N())}
 	h.dummy = h.encode(make([]byte, saltSize), make([]byte, hashSize))
 	return h, nil
 }
 
 // Hash returns a password's hash in the PHC string format. Fault: Unavailable
-// when too many others are being hashed.
+// when too many others are being hashed. It is for people who have proved something.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if err := h.enter(ctx); err != nil {
+	leave, err := h.enter(ctx, familiar)
+	if err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer leave()
 	salt := make([]byte, saltSize)
 	rand.Read(salt)
 	return h.encode(salt, argon2.IDKey([]byte(password), salt, h.argon.Passes, h.argon.MemoryKiB, h.argon.Lanes, hashSize)), nil
@@ -78,7 +93,7 @@ func (h *Hasher) encode(salt, hash []byte) string {
 // Check compares a password with a stored hash, in the same time whether or not
 // there is one. weak tells that the hash costs less than today's, and should be
 // replaced. Fault: Unavailable when too many others are being hashed.
-func (h *Hasher) Check(ctx context.Context, password, stored string) (ok, weak bool, err error) {
+func (h *Hasher) Check(ctx context.Context, password, stored string, who visitor) (ok, weak bool, err error) {
 	known := stored != ""
 	if !known {
 		stored = h.dummy
@@ -87,29 +102,66 @@ func (h *Hasher) Check(ctx context.Context, password, stored string) (ok, weak b
 	if err != nil {
 		return false, false, err
 	}
-	if err := h.enter(ctx); err != nil {
+	leave, err := h.enter(ctx, who)
+	if err != nil {
 		return false, false, err
 	}
-	defer h.leave()
+	defer leave()
 	got := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.lanes, uint32(len(p.hash)))
 	same := subtle.ConstantTimeCompare(got, p.hash) == 1
 	return same && known, p.memory < h.argon.MemoryKiB || p.passes < h.argon.Passes, nil
 }
 
-func (h *Hasher) enter(ctx context.Context) error {
-	late := time.NewTimer(waitForHash)
-	defer late.Stop()
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-late.C:
+// room tells whether it makes sense to come in: for strangers, when not too many wait.
+// Fault: Unavailable.
+func (h *Hasher) room(who visitor) error {
+	if who == stranger && len(h.queue) == cap(h.queue) {
 		return fault.New(fault.Unavailable, "auth.busy")
 	}
+	return nil
 }
 
-func (h *Hasher) leave() { <-h.slots }
+// enter waits for a turn. Fault: Unavailable, at once when too many strangers wait.
+func (h *Hasher) enter(ctx context.Context, who visitor) (leave func(), err error) {
+	needs := []chan struct{}{h.slots}
+	if who == stranger {
+		select {
+		case h.queue <- struct{}{}:
+			defer func() {
+				if err != nil {
+					<-h.queue
+				}
+			}()
+		default:
+			return nil, fault.New(fault.Unavailable, "auth.busy")
+		}
+		needs = []chan struct{}{h.strangers, h.slots}
+	}
+	late := time.NewTimer(waitForHash)
+	defer late.Stop()
+	for n, c := range needs {
+		select {
+		case c <- struct{}{}:
+			continue
+		case <-ctx.Done():
+			err = ctx.Err()
+		case <-late.C:
+			err = fault.New(fault.Unavailable, "auth.busy")
+		}
+		for _, taken := range needs[:n] {
+			<-taken
+		}
+		return nil, err
+	}
+	return func() {
+		for _, c := range needs {
+			<-c
+		}
+		if who == stranger {
+			<-h.queue
+		}
+	}, nil
+}
 
 // parsedHash is a stored hash with its costs.
 type parsedHash struct {

@@ -2,12 +2,14 @@ package auth
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 func hasher(t testing.TB, a Argon) *Hasher {
@@ -32,14 +34,14 @@ func TestHashChecksOnlyItsPassword(t *testing.T) {
 		t.Error("two hashes of one password are equal: the salt repeats")
 	}
 	for password, want := range map[string]bool{"quattro gatti": true, "Quattro gatti": false, "quattro gatti ": false, "": false} {
-		if ok, weak, err := h.Check(ctx, password, stored); ok != want || weak || err != nil {
+		if ok, weak, err := h.Check(ctx, password, stored, stranger); ok != want || weak || err != nil {
 			t.Errorf("Check(%q) = %v, %v, %v", password, ok, weak, err)
 		}
 	}
-	if ok, _, err := h.Check(ctx, "", ""); ok || err != nil {
+	if ok, _, err := h.Check(ctx, "", "", stranger); ok || err != nil {
 		t.Errorf("without a stored hash: %v, %v", ok, err)
 	}
-	if _, weak, _ := hasher(t, DefaultArgon()).Check(ctx, "quattro gatti", stored); !weak {
+	if _, weak, _ := hasher(t, DefaultArgon()).Check(ctx, "quattro gatti", stored, stranger); !weak {
 		t.Error("a hash with less than today's costs is not weak")
 	}
 }
@@ -56,21 +58,62 @@ func TestHashingIsBounded(t *testing.T) {
 	a := least()
 	a.AtOnce = 1
 	h := hasher(t, a)
-	if err := h.enter(t.Context()); err != nil {
+	leave, err := h.enter(t.Context(), familiar)
+	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, _, err := h.Check(ctx, "x", ""); err == nil {
+		if _, _, err := h.Check(ctx, "x", "", stranger); err == nil {
 			t.Error("a second hash began while the only place was taken")
 		}
 	})
 	cancel()
 	wg.Wait()
-	h.leave()
-	if _, _, err := h.Check(t.Context(), "x", ""); err != nil {
+	leave()
+	if _, _, err := h.Check(t.Context(), "x", "", stranger); err != nil {
 		t.Errorf("after the place was free: %v", err)
+	}
+}
+
+// However many strangers come, somebody in a known browser waits for nobody, and the
+// strangers beyond the queue are refused at once.
+func TestStrangersLeaveRoomForPeopleInTheirBrowser(t *testing.T) {
+	for _, atOnce := range []int{2, 4} {
+		a := least()
+		a.AtOnce = atOnce
+		h := hasher(t, a)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for range atOnce / 2 {
+			if _, err := h.enter(ctx, stranger); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range limit.HashesWaiting.N() - atOnce/2 {
+			wg.Go(func() {
+				if _, err := h.enter(ctx, stranger); err == nil {
+					t.Error("a stranger has a place that is kept for others")
+				}
+			})
+		}
+		for len(h.queue) < limit.HashesWaiting.N() {
+			runtime.Gosched()
+		}
+		if _, err := h.enter(ctx, stranger); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("beyond the queue: %v", err)
+		}
+		for n := range atOnce / 2 {
+			if _, err := h.enter(ctx, familiar); err != nil {
+				t.Errorf("%d. of %d places kept: %v", n+1, atOnce/2, err)
+			}
+		}
+		cancel()
+		wg.Wait()
+		if len(h.queue) != atOnce/2 || len(h.strangers) != atOnce/2 {
+			t.Errorf("who left still has a place: %d in the queue, %d inside", len(h.queue), len(h.strangers))
+		}
 	}
 }
 
@@ -150,7 +193,7 @@ func BenchmarkSignIn(b *testing.B) {
 	}
 	start := time.Now()
 	for b.Loop() {
-		if ok, _, err := h.Check(b.Context(), "quattro gatti sul tetto", stored); !ok || err != nil {
+		if ok, _, err := h.Check(b.Context(), "quattro gatti sul tetto", stored, stranger); !ok || err != nil {
 			b.Fatal(ok, err)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 func openDesk(t *testing.T, who string) testkit.Desk {
 	s := newSite(t, testkit.SQLite(t), func(o *auth.Options) {
 		o.Demo = true
-		o.OIDC = &auth.OIDC{Issuer: "http://127.0.0.1:1", ClientID: "x"}
+		o.OIDC = &auth.OIDC{Issuer: "http://127.0.0.1:1", ClientID: "x", Name: "SPID"}
 	})
 	far := s.institution(t, "Solaro", "solaro.example")
 	stranger := s.person(t, far.ID, "stranger@solaro.example", "Di un altro ente", people.Administrator)
@@ -92,7 +92,7 @@ func TestEveryRouteKnowsWhoMayUseIt(t *testing.T) {
 	get, post := "GET", "POST"
 	routes := newSite(t, testkit.SQLite(t), func(o *auth.Options) {
 		o.Demo = true
-		o.OIDC = &auth.OIDC{Issuer: "http://127.0.0.1:1", ClientID: "x"}
+		o.OIDC = &auth.OIDC{Issuer: "http://127.0.0.1:1", ClientID: "x", Name: "SPID"}
 	}).kit.Routes()
 	settings := url.Values{"name": {"Cesate"}, "zone": {"Europe/Rome"}, "locale": {"it"}, "version": {"{version}"}}
 	name := url.Values{"name": {"Nuovo"}, "position": {"1"}}
@@ -116,6 +116,8 @@ func TestEveryRouteKnowsWhoMayUseIt(t *testing.T) {
 		{Route: "POST /accesso/passkey/fine", JSON: "{}", Want: everybody(422)},
 		{Route: "GET /accesso/oidc", Want: everybody(503)}, // the provider is down
 		{Route: "GET /accesso/oidc/ritorno", Want: everybody(422)},
+		{Route: "GET /redazione/account/identita", Want: personal("GET", 503)}, // the provider is down
+		{Route: "POST /redazione/account/identita/togli", Want: personal("POST", 303)},
 		{Route: "POST /accesso/demo", Form: url.Values{"person": {"{member}"}}, Want: everybody(303)},
 
 		{Route: "GET /redazione/enti", Want: personal(get, 200)},

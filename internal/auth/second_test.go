@@ -15,6 +15,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/auth"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
@@ -95,24 +96,56 @@ func TestOneCodeSignsInOnceHoweverManyTry(t *testing.T) {
 	})
 }
 
-func TestGuessingCodesIsSlowedDown(t *testing.T) {
-	s := newSite(t, testkit.SQLite(t), nil)
-	seed, _ := enable(t, s.signedIn(t, people.Writer))
-	s.pass(time.Minute)
-	b := s.browser(t)
-	b.signIn("writer@cesate.example", phrase)
-	n := 0
-	for ; n < 20; n++ {
-		if a := b.post("/accesso/codice", "code", fmt.Sprintf("%06d", n)); strings.Contains(a.body, "Troppi tentativi") {
-			break
+func TestGuessingCodesEndsWithTheSixth(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		s := newSite(t, d, nil)
+		owner := s.signedIn(t, people.Writer) // now a known browser
+		seed, codes := enable(t, owner)
+		s.pass(time.Minute)
+		owner.post("/uscita")
+		n := 0
+		for sessions := range 4 { // a new pending session each time that one has ended
+			b := s.browser(t)
+			b.signIn("writer@cesate.example", phrase)
+			for ; n < 20; n++ {
+				a := b.post("/accesso/codice", "code", fmt.Sprintf("%06d", n))
+				if !strings.Contains(a.body, "Il codice non è giusto") {
+					break
+				}
+			}
+			if a := b.get("/accesso/codice"); a.to() != "/accesso?next=%2Fredazione" {
+				t.Errorf("session %d still waits for a code: %d", sessions, a.StatusCode)
+			}
 		}
-	}
-	if n != 6 {
-		t.Errorf("%d guesses, want 6", n)
-	}
-	if b.post("/accesso/codice", "code", s.code(seed)); b.may() {
-		t.Error("the limit does not hold for the right code")
-	}
+		if n != 5 { // the sixth is judged, and ends the session
+			t.Errorf("%d wrong codes were answered as such, want 5 and an end", n)
+		}
+		b := s.browser(t)
+		b.signIn("writer@cesate.example", phrase)
+		if b.post("/accesso/codice", "code", s.code(seed)); b.may() {
+			t.Error("the limit does not hold for the right code")
+		}
+		if m := s.lastMail(t); m.To != "writer@cesate.example" || !strings.Contains(m.Subject, "codici") {
+			t.Errorf("the owner was told %q", m.Subject)
+		}
+		s.inTx(t, func(ctx context.Context, tx *db.Tx) (err error) {
+			var n int
+			if err = tx.QueryRow(ctx, `SELECT count(*) FROM audit WHERE action = 'auth.code.guessed'`).Scan(&n); n != 1 {
+				t.Errorf("%d records of it", n)
+			}
+			return err
+		})
+		// The owner gets in from the usual browser, or with a recovery code from any.
+		owner.signIn("writer@cesate.example", phrase)
+		if owner.post("/accesso/codice", "code", s.code(seed)); !owner.may() {
+			t.Error("the owner is locked out of the known browser")
+		}
+		b = s.browser(t)
+		b.signIn("writer@cesate.example", phrase)
+		if b.post("/accesso/codice", "code", codes[0]); !b.may() {
+			t.Error("a recovery code does not open while codes are guessed")
+		}
+	})
 }
 
 func TestPasswordDoesNotWaitForeverForItsCode(t *testing.T) {
@@ -153,7 +186,7 @@ func TestForgottenPasswordIsSetAgainByMail(t *testing.T) {
 			t.Errorf("mail %+v", m)
 		}
 		link := s.link(t)
-		if a := b.get(link); a.StatusCode != 200 || a.Header.Get("Referrer-Policy") != "no-referrer" {
+		if a := b.get(link); a.StatusCode != 200 || a.Header.Get("Referrer-Policy") != "strict-origin" {
 			t.Errorf("the link: %d, %s", a.StatusCode, a.Header.Get("Referrer-Policy"))
 		}
 		if a := b.post(link, "password", "corta", "again", "corta"); a.StatusCode != 422 {
@@ -349,5 +382,24 @@ func TestPasswordChangeAsksForTheOldOneAndSignsOutTheOthers(t *testing.T) {
 	}
 	if !strings.Contains(s.lastMail(t).Subject, "cambiata") {
 		t.Error("the person is not told by mail")
+	}
+}
+
+// A caller who says another port, or another host, gets no link of theirs into a letter.
+func TestAttackHostHeaderStaysOutOfLetters(t *testing.T) {
+	s := newSite(t, testkit.SQLite(t), nil)
+	s.inTx(t, func(ctx context.Context, tx *db.Tx) error {
+		i := s.inst
+		i.Hosts = []string{"cesate.example"}
+		return institution.Update(ctx, tx, i)
+	})
+	for _, claimed := range []string{"cesate.example:6666", "cesate.example.:6666", "CESATE.example:1", "cesate.example"} {
+		b := s.browser(t)
+		b.host = claimed
+		b.post("/accesso/dimenticata", "email", "writer@cesate.example")
+		if link := s.link(t); !strings.HasPrefix(link, "http://cesate.example:"+s.base.Port()+"/accesso/collegamento/") {
+			t.Errorf("asked at %s: the letter leads to %s", claimed, link)
+		}
+		s.pass(time.Hour)
 	}
 }

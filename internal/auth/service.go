@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
@@ -113,9 +116,30 @@ func (s *Service) Identify(next web.Handler) web.Handler {
 			}
 			return next(w, r)
 		}
+		web.Trust(r)
 		ctx := context.WithValue(people.With(r.Context(), who.Actor), identityKey{}, who)
 		return next(w, r.WithContext(ctx))
 	}
+}
+
+// Still is web.Options.Still: the session has not ended, and the person has the same
+// roles as when the request came.
+func (s *Service) Still(r *http.Request) bool {
+	ctx := r.Context()
+	was, ok := Who(ctx)
+	if !ok {
+		return true // nobody was let in
+	}
+	_, found, err := NewSessions(s.db, s.now).FindCtx(ctx, s.currentSession(r))
+	if err != nil || !found {
+		return false
+	}
+	var is Identity
+	err = s.db.Read(ctx, func(tx *db.Tx) error {
+		is, ok, err = s.load(ctx, tx, was.PersonID)
+		return err
+	})
+	return err == nil && ok && slices.Equal(is.Roles, was.Roles)
 }
 
 func (s *Service) identity(r *http.Request) (who Identity, ok bool, err error) {
@@ -151,17 +175,31 @@ func (s *Service) load(ctx context.Context, tx *db.Tx, personID string) (who Ide
 	return who, true, nil
 }
 
-// site is the address at which the request's institution is reached: the host of
-// the request if the institution claims it, else the installation's. A host that
-// somebody made up never gets into a link.
+// site is the address at which the request's institution is reached: its host that
+// the request is for, else the installation's. Scheme and port are always the
+// installation's: nothing that a caller made up gets into a link.
 func (s *Service) site(r *http.Request) *url.URL {
-	u := *s.base
 	if i, ok := institution.From(r.Context()); ok {
 		for _, h := range i.Hosts {
 			if h == institution.Host(r.Host) {
-				u.Host = r.Host
+				return s.siteOf(h)
 			}
 		}
+	}
+	return s.siteOf("")
+}
+
+// siteOf is the installation's address with one of our host names; "" keeps its own.
+func (s *Service) siteOf(host string) *url.URL {
+	u := *s.base
+	switch port := u.Port(); {
+	case host == "":
+	case port != "":
+		u.Host = net.JoinHostPort(host, port)
+	case strings.Contains(host, ":"):
+		u.Host = "[" + host + "]"
+	default:
+		u.Host = host
 	}
 	return &u
 }
@@ -170,7 +208,7 @@ func (s *Service) site(r *http.Request) *url.URL {
 func (s *Service) secure() bool { return s.base.Scheme == "https" }
 
 // Purge forgets what has no use any more: expired sessions, links, devices that
-// did not come back, full buckets. Run it every hour.
+// did not come back. Run it every hour.
 func (s *Service) Purge(ctx context.Context, tx *db.Tx, now time.Time) error {
 	day := 24 * time.Hour
 	for _, step := range []struct {
@@ -181,7 +219,6 @@ func (s *Service) Purge(ctx context.Context, tx *db.Tx, now time.Time) error {
 		{`DELETE FROM session WHERE revoked_at > 0 AND revoked_at < $1`, now.Add(-day)},
 		{`DELETE FROM one_time_link WHERE expires_at < $1`, now.Add(-day)},
 		{`DELETE FROM known_device WHERE seen_at < $1`, now.Add(-deviceLife)},
-		{`DELETE FROM rate_limit WHERE full_at < $1`, now},
 		{`DELETE FROM api_token WHERE revoked_at > 0 AND revoked_at < $1`, now.Add(-365 * day)},
 	} {
 		if _, err := tx.Exec(ctx, step.q, db.At(step.than)); err != nil {

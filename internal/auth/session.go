@@ -18,6 +18,7 @@ const (
 	personKey  = "auth.person"  // who is signed in
 	agentKey   = "auth.agent"   // browser family, for the list of sessions
 	networkKey = "auth.network" // prefix of the address, for the list
+	placeKey   = "auth.place"   // institution on whose site it was begun
 	provedKey  = "auth.proved"  // µs: when the person last proved who they are
 	pendingKey = "auth.pending" // whose password was right, while the code is awaited
 	pendingAt  = "auth.pending_at"
@@ -63,12 +64,12 @@ func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, exp
 	text := func(key string) string { v, _ := values[key].(string); return v }
 	return s.db.InTx(ctx, func(tx *db.Tx) error {
 		_, err := tx.Exec(ctx, `
-			INSERT INTO session (token_hash, person_id, agent, network, data, created_at, seen_at, expires_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
-			ON CONFLICT (token_hash) DO UPDATE SET person_id = excluded.person_id, agent = excluded.agent, network = excluded.network,
+			INSERT INTO session (token_hash, person_id, institution_id, agent, network, data, created_at, seen_at, expires_at)
+			VALUES ($1, $2, $8, $3, $4, $5, $6, $6, $7)
+			ON CONFLICT (token_hash) DO UPDATE SET person_id = excluded.person_id, institution_id = excluded.institution_id, agent = excluded.agent, network = excluded.network,
 				data = excluded.data, seen_at = excluded.seen_at, expires_at = excluded.expires_at
 				WHERE session.revoked_at = 0`,
-			token, text(personKey), text(agentKey), text(networkKey), base64.StdEncoding.EncodeToString(data), db.At(s.now()), db.At(expiry))
+			token, text(personKey), text(agentKey), text(networkKey), base64.StdEncoding.EncodeToString(data), db.At(s.now()), db.At(expiry), text(placeKey))
 		return err
 	})
 }

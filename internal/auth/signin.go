@@ -58,25 +58,29 @@ func (s *Service) checkPassword(ctx context.Context, email, password string, fro
 	var p people.Person
 	var stored string
 	var all []limit.Spend
-	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
+	who := stranger
+	err := s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		p, stored, err = passwordOf(ctx, tx, email)
 		if err != nil {
 			return err
 		}
 		known, err := knownDevice(ctx, tx, from.device, p.ID)
-		if err != nil {
-			return err
-		}
-		all = buckets(email, known, from)
-		return s.spend(ctx, tx, all, now)
+		who, all = visitor(known), buckets(email, known, from)
+		return err
 	})
 	if err != nil {
+		return p, err
+	}
+	if err := s.hasher.room(who); err != nil { // before anything is written, too
+		return p, err
+	}
+	if err := s.db.InTx(ctx, func(tx *db.Tx) error { return s.spend(ctx, tx, all, now) }); err != nil {
 		return p, err
 	}
 	if len(password) > 4*maxPassword {
 		password = "" // hashed for the time it takes, like any wrong one
 	}
-	ok, weak, err := s.hasher.Check(ctx, password, stored)
+	ok, weak, err := s.hasher.Check(ctx, password, stored, who)
 	if err != nil {
 		return p, err
 	}
@@ -181,6 +185,9 @@ func (s *Service) begin(w http.ResponseWriter, r *http.Request, personID, how st
 	}
 	s.kit.Touch(r)
 	s.kit.Sessions.Put(ctx, personKey, personID)
+	if id, ok := institutionID(ctx); ok {
+		s.kit.Sessions.Put(ctx, placeKey, id)
+	}
 	s.kit.Sessions.Put(ctx, agentKey, agent(r.UserAgent()))
 	s.kit.Sessions.Put(ctx, networkKey, web.From(r).Coarse())
 	s.kit.Sessions.Put(ctx, provedKey, now.UnixMicro())

@@ -279,13 +279,35 @@ func TestOldSessionEndsHoweverBusy(t *testing.T) {
 
 func TestSessionTokenChangesAtSignIn(t *testing.T) {
 	s := newSite(t, testkit.SQLite(t), nil)
+	seed, _ := enable(t, s.signedIn(t, people.Writer))
+	s.pass(time.Minute)
 	b := s.browser(t)
-	b.post("/uscita") // begins a session without a person, for its message
+	b.signIn("writer@cesate.example", phrase) // begins a session that waits for the code
 	before := cookie(b, "arengo_session")
-	b.signIn("writer@cesate.example", phrase)
+	b.post("/accesso/codice", "code", s.code(seed))
 	if after := cookie(b, "arengo_session"); before == "" || after == before {
 		t.Errorf("token %q before and %q after", before, after)
 	}
+}
+
+// Nothing is written down for somebody who has proved nothing.
+func TestStrangerGetsNoSession(t *testing.T) {
+	s := newSite(t, testkit.SQLite(t), nil)
+	b := s.browser(t)
+	b.post("/uscita")
+	b.post("/accesso/codice", "code", "000000")
+	b.signIn("writer@cesate.example", "sbagliata del tutto")
+	b.post("/accesso/dimenticata", "email", "writer@cesate.example")
+	if c := cookie(b, "arengo_session"); c != "" {
+		t.Errorf("a session: %q", c)
+	}
+	s.inTx(t, func(ctx context.Context, tx *db.Tx) (err error) {
+		var n int
+		if err = tx.QueryRow(ctx, `SELECT count(*) FROM session`).Scan(&n); n != 0 {
+			t.Errorf("%d sessions are kept", n)
+		}
+		return err
+	})
 }
 
 func cookie(b *browser, name string) string {

@@ -16,7 +16,6 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
-	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/people"
 )
 
@@ -28,6 +27,7 @@ const (
 	seedSize   = 20 // bytes: RFC 4226, 4 (R6)
 
 	recoveryCodes = 10
+	recoverySize  = 10 // characters of 5 bits, without the dash
 )
 
 // generator is a person's code generator.
@@ -147,7 +147,7 @@ func (s *Service) newRecoveryCodes(ctx context.Context, tx *db.Tx, personID stri
 	codes := make([]string, recoveryCodes)
 	for i := range codes {
 		text := strings.ToLower(rand.Text())
-		codes[i] = text[:5] + "-" + text[5:10]
+		codes[i] = text[:recoverySize/2] + "-" + text[recoverySize/2:recoverySize]
 		if _, err := tx.Exec(ctx, `INSERT INTO recovery_code (person_id, mac) VALUES ($1, $2)`, personID, s.recoveryMAC(personID, codes[i])); err != nil {
 			return nil, err
 		}
@@ -181,40 +181,6 @@ func (s *Service) checkRecovery(ctx context.Context, tx *db.Tx, personID, code s
 func recoveryLeft(ctx context.Context, tx *db.Tx, personID string) (n int, err error) {
 	err = tx.QueryRow(ctx, `SELECT count(*) FROM recovery_code WHERE person_id = $1 AND used_at = 0`, personID).Scan(&n)
 	return n, err
-}
-
-// checkSecond checks a code of the generator or a recovery code. Faults: Invalid,
-// about the field "code", and TooMany.
-func (s *Service) checkSecond(ctx context.Context, personID, code string, from place, now time.Time) error {
-	var known bool
-	spent := func() limit.Spend {
-		if known {
-			return limit.CodeDevice.Of(from.device).And(personID)
-		}
-		return limit.Code.Of(personID)
-	}
-	err := s.db.InTx(ctx, func(tx *db.Tx) (err error) {
-		if known, err = knownDevice(ctx, tx, from.device, personID); err != nil {
-			return err
-		}
-		return s.spend(ctx, tx, []limit.Spend{spent()}, now)
-	})
-	if err != nil {
-		return err
-	}
-	return s.db.InTx(ctx, func(tx *db.Tx) error {
-		ok, err := s.checkCode(ctx, tx, personID, digits(code), now)
-		if err == nil && !ok {
-			ok, err = s.checkRecovery(ctx, tx, personID, code, now)
-		}
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return fault.InvalidField("code", "auth.code.wrong")
-		}
-		return s.limits.GiveBack(ctx, tx, spent())
-	})
 }
 
 // digits drops the spaces that people type within a code.

@@ -21,8 +21,9 @@ var templates embed.FS
 const SignInPath = "/accesso"
 
 const (
-	accountPath = "/redazione/account"
-	homePath    = "/redazione"
+	accountPath   = "/redazione/account"
+	forgottenPath = "/accesso/dimenticata"
+	homePath      = "/redazione"
 )
 
 // Mount registers the pages of signing in, of one's own account and of tokens.
@@ -42,8 +43,8 @@ func (s *Service) Mount(k *web.Kit, mux *http.ServeMux) error {
 		{"POST /accesso/codice", s.enterCode},
 		{"GET /accesso/fatto", s.showDone},
 		{"POST /uscita", s.signOut},
-		{"GET /accesso/dimenticata", s.showForgotten},
-		{"POST /accesso/dimenticata", s.forgotten},
+		{"GET " + forgottenPath, s.showForgotten},
+		{"POST " + forgottenPath, s.forgotten},
 		{"GET /accesso/collegamento/{token}", s.showLink},
 		{"POST /accesso/collegamento/{token}", s.followLink},
 		{"GET /accesso/passaggio/{token}", s.showHandover},
@@ -75,6 +76,8 @@ func (s *Service) Mount(k *web.Kit, mux *http.ServeMux) error {
 	if s.oidc != nil {
 		k.Handle(mux, "GET /accesso/oidc", s.startOIDC)
 		k.Handle(mux, "GET "+callbackPath, s.finishOIDC)
+		k.Handle(mux, "GET "+identityPath, s.startBinding)
+		k.Handle(mux, "POST "+identityPath+"/togli", s.Confirmed(s.dropIdentity))
 	}
 	if s.demo {
 		k.Handle(mux, "POST /accesso/demo", s.demoSignIn)
@@ -98,10 +101,14 @@ type demoAccount struct {
 }
 
 func (s *Service) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	return s.renderSignIn(w, r, web.NewForm(), r.URL.Query().Get("next"))
+	var flash []layout.Flash
+	if r.URL.Query().Get("esito") == "tardi" {
+		flash = append(flash, layout.Flash{Kind: web.Info, Text: s.kit.Printer(r).T("auth.code.late")})
+	}
+	return s.renderSignIn(w, r, web.NewForm(), r.URL.Query().Get("next"), flash...)
 }
 
-func (s *Service) renderSignIn(w http.ResponseWriter, r *http.Request, form *web.Form, next string) error {
+func (s *Service) renderSignIn(w http.ResponseWriter, r *http.Request, form *web.Form, next string, flash ...layout.Flash) error {
 	page := signInPage{Form: form, Next: target(next), Forgot: s.mail != nil}
 	if s.oidc != nil {
 		page.Provider = s.oidc.Name
@@ -115,7 +122,7 @@ func (s *Service) renderSignIn(w http.ResponseWriter, r *http.Request, form *web
 			return err
 		}
 	}
-	return s.kit.Render(w, r, form.Status(), "auth-signin", layout.Page{Layout: layout.Bare, Scripts: true, NoIndex: true, Content: page})
+	return s.kit.Render(w, r, form.Status(), "auth-signin", layout.Page{Layout: layout.Bare, Scripts: true, NoIndex: true, Content: page, Flash: flash})
 }
 
 // target is where a person goes after signing in: a path of this site, and not
@@ -149,10 +156,13 @@ func (s *Service) signIn(w http.ResponseWriter, r *http.Request) error {
 	return s.afterPassword(w, r, p.ID, "password", next)
 }
 
-// signInAgain shows the form with what is wrong. TooMany is shown there too: the
-// page says what else the person can do.
+// signInAgain shows the form with what is wrong. TooMany and Unavailable are shown
+// there too: the page says what else the person can do.
 func (s *Service) signInAgain(w http.ResponseWriter, r *http.Request, form *web.Form, next string, err error) error {
-	if fault.Is(err, fault.TooMany) {
+	if fault.Is(err, fault.Unavailable) {
+		w.Header().Set("Retry-After", "5")
+	}
+	if fault.Is(err, fault.TooMany) || fault.Is(err, fault.Unavailable) {
 		form.Text, form.Errors = s.kit.Printer(r).Fault(err)
 	} else if !form.Fail(s.kit.Printer(r), err) {
 		return err
@@ -212,17 +222,24 @@ func (s *Service) enterCode(w http.ResponseWriter, r *http.Request) error {
 	next := target(form.String("next"))
 	personID, ok := s.pending(r)
 	if !ok {
-		s.kit.Flash(r, web.Info, "auth.code.late")
-		return web.Redirect(w, r, withNext(SignInPath, next))
+		// Nothing is written down for a stranger: the address says what happened.
+		return web.Redirect(w, r, withNext(SignInPath, next)+"&esito=tardi")
 	}
 	code := form.Required("code")
 	if err = form.Err(); err == nil {
 		err = s.checkSecond(r.Context(), personID, code, s.placeOf(r), s.now())
 	}
+	if fault.Is(err, fault.TooMany) {
+		// Whoever has used up the tries starts again with the password.
+		if endErr := s.kit.Sessions.Destroy(r.Context()); endErr != nil {
+			return endErr
+		}
+		form = web.NewForm()
+		form.Text, form.Errors = s.kit.Printer(r).Fault(err)
+		return s.renderSignIn(w, r, form, next)
+	}
 	if err != nil {
-		if fault.Is(err, fault.TooMany) {
-			form.Text, form.Errors = s.kit.Printer(r).Fault(err)
-		} else if !form.Fail(s.kit.Printer(r), err) {
+		if !form.Fail(s.kit.Printer(r), err) {
 			return err
 		}
 		return s.renderCode(w, r, form, next)
@@ -235,7 +252,11 @@ func (s *Service) enterCode(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Service) signOut(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	if who, ok := Who(ctx); ok && len(who.Roles) > 0 {
+	who, ok := Who(ctx)
+	if !ok {
+		return web.Redirect(w, r, SignInPath) // nothing to end, and nothing written down for a stranger
+	}
+	if len(who.Roles) > 0 {
 		err := s.db.InTx(ctx, func(tx *db.Tx) error {
 			return audit.Record(ctx, tx, who.InstitutionID, "auth.signout", who.PersonID, nil, s.now())
 		})
@@ -246,6 +267,7 @@ func (s *Service) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := s.kit.Sessions.Destroy(ctx); err != nil {
 		return err
 	}
+	s.kit.Streams.Recheck()
 	s.kit.Flash(r, web.Info, "auth.signedout")
 	return web.Redirect(w, r, SignInPath)
 }
@@ -253,45 +275,6 @@ func (s *Service) signOut(w http.ResponseWriter, r *http.Request) error {
 // showDone tells somebody who signed in beside a waiting form to go back to it.
 func (s *Service) showDone(w http.ResponseWriter, r *http.Request) error {
 	return s.kit.Render(w, r, http.StatusOK, "auth-done", layout.Page{Layout: layout.Bare, NoIndex: true})
-}
-
-func (s *Service) startOIDC(w http.ResponseWriter, r *http.Request) error {
-	return s.depart(w, r, target(r.URL.Query().Get("next")))
-}
-
-func (s *Service) finishOIDC(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	j, err := s.journeyOf(r)
-	s.setJourney(w, "", -1)
-	var c claims
-	if err == nil {
-		c, err = s.arrive(ctx, r, j)
-	}
-	if j.Citizen {
-		if err != nil {
-			return err
-		}
-		return s.citizenIsBack(w, r, j, c)
-	}
-	var personID string
-	if err == nil {
-		err = s.db.InTx(ctx, func(tx *db.Tx) (err error) {
-			personID, err = s.personOf(ctx, tx, c, s.now())
-			return err
-		})
-	}
-	if kind := fault.Of(err).Kind; err != nil && (kind == fault.Invalid || kind == fault.Forbidden) {
-		form := web.NewForm()
-		form.Text, form.Errors = s.kit.Printer(r).Fault(err)
-		return s.renderSignIn(w, r, form, j.Next)
-	}
-	if err != nil {
-		return err
-	}
-	if err := s.begin(w, r, personID, "oidc"); err != nil {
-		return err
-	}
-	return web.Redirect(w, r, target(j.Next))
 }
 
 // demoAccounts lists the people of the institution for the demo's buttons.

@@ -21,6 +21,8 @@ type accountPage struct {
 	TOTP      bool
 	CodesLeft int
 	Passkeys  []Passkey
+	Provider  string // name of the identity provider, or empty
+	Bound     bool   // an identity of the provider opens the account
 }
 
 func (s *Service) showAccount(w http.ResponseWriter, r *http.Request) error {
@@ -34,7 +36,7 @@ func (s *Service) renderAccount(w http.ResponseWriter, r *http.Request, form *we
 		return err
 	}
 	ctx := r.Context()
-	page := accountPage{Roles: who.Roles, Current: s.currentSession(r)}
+	page := accountPage{Roles: who.Roles, Current: s.currentSession(r), Provider: s.Provider()}
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		if page.Person, err = people.ByID(ctx, tx, who.PersonID); err != nil {
 			return err
@@ -48,8 +50,10 @@ func (s *Service) renderAccount(w http.ResponseWriter, r *http.Request, form *we
 		if page.CodesLeft, err = recoveryLeft(ctx, tx, who.PersonID); err != nil {
 			return err
 		}
-		page.Passkeys, err = passkeysOf(ctx, tx, who.PersonID)
-		return err
+		if page.Passkeys, err = passkeysOf(ctx, tx, who.PersonID); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT count(*) > 0 FROM oidc_identity WHERE person_id = $1`, who.PersonID).Scan(&page.Bound)
 	})
 	if err != nil {
 		return err
@@ -213,6 +217,7 @@ func (s *Service) end(w http.ResponseWriter, r *http.Request, only, keep string)
 	if err != nil {
 		return err
 	}
+	s.kit.Streams.Recheck()
 	s.kit.Flash(r, web.Success, "auth.sessions.ended", int(n))
 	return web.Redirect(w, r, accountPath)
 }

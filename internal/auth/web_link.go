@@ -123,7 +123,6 @@ func (s *Service) linkPerson(r *http.Request) (p people.Person, err error) {
 }
 
 func (s *Service) renderLink(w http.ResponseWriter, r *http.Request, form *web.Form, p people.Person) error {
-	w.Header().Set("Referrer-Policy", "no-referrer") // the address is the secret
 	return s.kit.Render(w, r, form.Status(), "auth-link", layout.Page{Layout: layout.Bare, NoIndex: true, Content: linkPage{form, p, minPassword}})
 }
 
@@ -225,7 +224,7 @@ func (s *Service) switchInstitution(w http.ResponseWriter, r *http.Request) erro
 	}
 	ctx, now := r.Context(), s.now()
 	var token string
-	u := *s.base
+	var u *url.URL
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
 		i, err := institution.ByID(ctx, tx, to.InstitutionID)
 		if err != nil {
@@ -234,10 +233,7 @@ func (s *Service) switchInstitution(w http.ResponseWriter, r *http.Request) erro
 		if len(i.Hosts) == 0 {
 			return fault.Clash("auth.switch.nohost", i.Name)
 		}
-		u.Host = i.Hosts[0]
-		if port := s.base.Port(); port != "" {
-			u.Host += ":" + port
-		}
+		u = s.siteOf(i.Hosts[0])
 		token, err = newLink(ctx, tx, purposeHandover, who.PersonID, i.ID, now.Add(handoverLife), now)
 		return err
 	})
@@ -257,7 +253,6 @@ func (s *Service) showHandover(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	return s.kit.Render(w, r, http.StatusOK, "auth-handover", layout.Page{Layout: layout.Bare, NoIndex: true, Content: p})
 }
 

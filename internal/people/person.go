@@ -23,7 +23,7 @@ type Person struct {
 type Member struct {
 	Person
 	Roles      []Role
-	LastSeenAt time.Time // of any session that is still open
+	LastSeenAt time.Time // of a session on the institution's site that is still open
 	Elsewhere  bool      // also serves another institution
 }
 

@@ -119,7 +119,7 @@ func members(ctx context.Context, tx *db.Tx, institutionID, personID string) ([]
 		return m, err
 	}, `
 		SELECT `+columns+`, membership.role,
-			COALESCE((SELECT max(seen_at) FROM session WHERE session.person_id = person.id AND revoked_at = 0), 0),
+			COALESCE((SELECT max(seen_at) FROM session WHERE session.person_id = person.id AND session.institution_id = $1 AND revoked_at = 0), 0),
 			EXISTS (SELECT 1 FROM membership other WHERE other.person_id = person.id AND other.institution_id <> $1)
 		FROM membership JOIN person ON person.id = membership.person_id
 		WHERE membership.institution_id = $1 AND ($2 = '' OR person.id = $2)
