@@ -7,11 +7,13 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/channel/webmention"
 	"codeberg.org/arengo/arengo/internal/channel/webpush"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/inbox/office"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/retain"
@@ -45,5 +47,7 @@ func retention(keep config.Keep, in *inbox.Inbox) []retain.Rule {
 		webpush.Retention(outcomes),
 		webhook.Retention(),
 		api.Retention(),
+		[]retain.Rule{{Table: "rate_limit", Step: limit.Forget}},
+		webmention.Retention(),
 	)
 }

@@ -10,6 +10,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // Cadence is how often a subscriber receives letters.
@@ -115,6 +116,13 @@ func scopesOf(ctx context.Context, tx *db.Tx, institutionID, id string) ([]Scope
 // save stores a confirmed subscription, or what an existing subscriber chose anew,
 // which makes a paused or stopped one active again.
 func save(ctx context.Context, tx *db.Tx, institutionID string, u Subscriber, now time.Time) (Subscriber, error) {
+	var all int
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM subscriber WHERE institution_id = $1 AND state <> 'ended'`, institutionID).Scan(&all); err != nil {
+		return u, err
+	}
+	if all >= limit.Subscribers.N() {
+		return u, fault.New(fault.TooMany, "newsletter.too_many")
+	}
 	err := tx.QueryRow(ctx, `
 		INSERT INTO subscriber (institution_id, id, email, locale, cadence, state, confirmed_at, changed_at)
 		VALUES ($1, $2, $3, $4, $5, 'active', $6, $6)

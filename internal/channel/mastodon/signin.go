@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -16,48 +15,38 @@ import (
 // whoScope is what is asked for in order to learn who somebody is: nothing more.
 const whoScope = "read:accounts"
 
-// Invite lets a citizen prove who they are by signing in on their own server. It
-// registers Arengo there with the right to read the name, and returns where the
-// person signs in; pending holds secrets. Errors: *channel.Error.
-func (a *Adapter) Invite(ctx context.Context, name, host, redirect, state string) (address string, pending []byte, err error) {
-	server, apiErr := wire.Server(a.home(ctx, name, host), fieldServer)
+// Register makes Arengo known on a server with the right to read the name of who signs
+// in. It is the one call that this takes, and its result serves everybody from that
+// server: keep it, it holds a secret. Errors: *channel.Error.
+func (a *Adapter) Register(ctx context.Context, host, redirect string) (app []byte, err error) {
+	server, apiErr := wire.Server(host, fieldServer)
 	if apiErr != nil {
-		return "", nil, apiErr
+		return nil, apiErr
 	}
 	p, apiErr := a.register(ctx, server, redirect, whoScope)
 	if apiErr != nil {
-		return "", nil, apiErr
+		return nil, apiErr
 	}
-	kept, err := json.Marshal(p)
-	if err != nil {
-		return "", nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
+	p.Verifier = ""
+	if app, err = json.Marshal(p); err != nil {
+		return nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
 	}
-	return p.oauth(redirect, whoScope).AuthCodeURL(state, oauth2.S256ChallengeOption(p.Verifier)), kept, nil
+	return app, nil
 }
 
-// home is the server behind a name's host, which need not be the same: WebFinger
-// (RFC 7033) says where the actor is. Whoever does not say is where the name says.
-func (a *Adapter) home(ctx context.Context, name, host string) string {
-	server, err := wire.Server(host, fieldServer)
-	if err != nil {
-		return host
+// Invite lets a citizen prove who they are by signing in on a server where Arengo is
+// registered. It calls nobody: it returns where the person signs in; pending holds
+// secrets. Errors: *channel.Error.
+func (a *Adapter) Invite(app []byte, redirect, state string) (address string, pending []byte, err error) {
+	var p application
+	if err := json.Unmarshal(app, &p); err != nil || p.Server == "" {
+		return "", nil, &channel.Error{Class: channel.Refused, Code: channel.CodeSignIn, Err: err}
 	}
-	var found struct {
-		Links []struct {
-			Rel, Type, Href string
-		} `json:"links"`
+	p.Verifier = oauth2.GenerateVerifier()
+	if pending, err = json.Marshal(p); err != nil {
+		return "", nil, &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
 	}
-	c := api{http: a.http, server: server}
-	bare := strings.TrimPrefix(strings.TrimPrefix(server, "https://"), "http://")
-	if err := c.call(ctx, http.MethodGet, "/.well-known/webfinger?resource="+url.QueryEscape("acct:"+name+"@"+bare), nil, &found); err != nil {
-		return server
-	}
-	for _, l := range found.Links {
-		if u, err := url.Parse(l.Href); l.Rel == "self" && err == nil && u.Scheme == "https" && u.Host != "" {
-			return "https://" + u.Host
-		}
-	}
-	return server
+	return p.oauth(redirect, whoScope).AuthCodeURL(state, oauth2.S256ChallengeOption(p.Verifier)), pending, nil
 }
 
 // Greet turns the code that came back into who signed in, and gives the right to

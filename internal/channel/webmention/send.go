@@ -187,7 +187,7 @@ var errNoEndpoint = errors.New("the page takes no webmentions")
 // tell finds the endpoint of target and posts to it. Errors: errNoEndpoint, *retry,
 // *refusal.
 func (s *Service) tell(ctx context.Context, source, target string) error {
-	resp, err := s.get(ctx, target)
+	resp, err := s.get(ctx, target, false)
 	if err != nil {
 		return failed(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 )
@@ -74,7 +75,7 @@ func (r *refusal) Error() string { return "source refused: " + r.code }
 
 // look reads the source. Errors: *retry, *refusal.
 func (s *Service) look(ctx context.Context, m received) (mention, error) {
-	resp, err := s.get(ctx, m.source)
+	resp, err := s.get(ctx, m.source, true)
 	if err != nil {
 		return mention{}, failed(err)
 	}
@@ -82,9 +83,6 @@ func (s *Service) look(ctx context.Context, m received) (mention, error) {
 	case resp.StatusCode == http.StatusGone:
 		resp.Body.Close()
 		return mention{}, &refusal{"gone", true}
-	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
-		resp.Body.Close()
-		return mention{}, &retry{fmt.Sprint(resp.StatusCode)}
 	case resp.StatusCode != http.StatusOK:
 		resp.Body.Close()
 		return mention{}, &refusal{code: fmt.Sprint(resp.StatusCode)}
@@ -103,9 +101,11 @@ func (s *Service) look(ctx context.Context, m received) (mention, error) {
 	return found, nil
 }
 
+// failed tells what a failure of the call means. Who told us decides that we call, so
+// that it is not repeated: only a call that never began, for want of a turn, is.
 func failed(err error) error {
-	name, again := code(err)
-	if again {
+	name, _ := code(err)
+	if errors.Is(err, fetch.ErrBusy) {
 		return &retry{name}
 	}
 	return &refusal{code: name}

@@ -19,6 +19,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/limit"
+	"codeberg.org/arengo/arengo/internal/retain"
 	"codeberg.org/arengo/arengo/internal/secret"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -137,6 +138,9 @@ func (s *Service) Receive(ctx context.Context, i institution.Institution, source
 		if err != nil {
 			return err
 		}
+		if err := room(ctx, tx, i.ID, src.String(), dst.String()); err != nil {
+			return err
+		}
 		var id string
 		var rev int64
 		if err := tx.QueryRow(ctx, `
@@ -148,6 +152,25 @@ func (s *Service) Receive(ctx context.Context, i institution.Institution, source
 		}
 		return s.jobs.Enqueue(ctx, tx, verify{i.ID, id, rev}, jobs.When{Queue: jobs.Errand})
 	})
+}
+
+// room refuses what would be one too many to verify or to keep. Fault: TooMany.
+func room(ctx context.Context, tx *db.Tx, institutionID, source, target string) error {
+	var waiting, kept, known int
+	if err := tx.QueryRow(ctx, `
+		SELECT COALESCE(SUM(CASE WHEN state = 'waiting' THEN 1 ELSE 0 END), 0), count(*), COALESCE(SUM(CASE WHEN source = $2 AND target = $3 THEN 1 ELSE 0 END), 0)
+		FROM webmention WHERE institution_id = $1`, institutionID, source, target).Scan(&waiting, &kept, &known); err != nil {
+		return err
+	}
+	if waiting >= limit.MentionsWaiting.N() || known == 0 && kept >= limit.MentionsKept.N() {
+		return fault.New(fault.TooMany, "webmention.too_many")
+	}
+	return nil
+}
+
+// Retention says what is let go of: what was refused, is gone, or was never verified.
+func Retention() []retain.Rule {
+	return []retain.Rule{{Table: "webmention", Keep: limit.MentionKeptFor.For(), Step: retain.Rows("webmention", `state <> 'shown' AND received_at < $1`, "institution_id", "id")}}
 }
 
 // ours reports whether an address is of an institution's own site.
@@ -171,9 +194,10 @@ func webAddress(text string) (*url.URL, bool) {
 	return u, true
 }
 
-// get reads a page within the limits.
-func (s *Service) get(ctx context.Context, address string) (*http.Response, error) {
-	ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: maxTime, MaxBody: maxPage})
+// get reads a page within the limits; once says that a stranger made us ask: it is one
+// request and follows no redirect.
+func (s *Service) get(ctx context.Context, address string, once bool) (*http.Response, error) {
+	ctx = fetch.WithLimits(ctx, fetch.Limits{Timeout: maxTime, MaxBody: maxPage, Once: once})
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err

@@ -173,7 +173,7 @@ func TestHostileSourceIsRefusedOrBoundedAndHeardOfNever(t *testing.T) {
 		e.put("/huge", link+strings.Repeat("<p>x", 2<<20/4)):                              "refused too_large",
 		e.handle("/bomb", zipped):                                                         "refused too_large",
 		e.handle("/loop", loop):                                                           "refused redirects",
-		e.handle("/inside", inside):                                                       "refused private",
+		e.handle("/inside", inside):                                                       "refused redirects",
 		e.put("/pdf", link, "Content-Type", "application/pdf"):                            "refused kind",
 		e.put("/json", `{"url":"`+w.target+`"}`, "Content-Type", "application/json"):      "refused kind",
 		e.URL + "/missing":                                                                "refused 404",
@@ -198,25 +198,25 @@ func TestHostileSourceIsRefusedOrBoundedAndHeardOfNever(t *testing.T) {
 	}
 }
 
-func TestSourceThatDoesNotAnswerIsReadAgainLaterAndThenGivenUp(t *testing.T) {
+// Whoever tells us decides whom we call: one call for each time that we are told.
+func TestSourceIsReadOnceForEachTimeThatWeAreTold(t *testing.T) {
 	w, e := open(t), newElsewhere(t)
-	source := e.handle("/down", func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(http.StatusBadGateway) })
-	for n := range 4 {
-		m := received{}
-		if n == 0 {
-			if err := w.told(source); err == nil {
-				t.Fatal("it is not tried again")
-			}
-			continue
-		}
-		if m = w.row(source); w.service.workVerify(t.Context(), verify{w.i.ID, m.id, m.rev}) == nil {
-			t.Fatalf("given up after %d times", n)
+	calls := 0
+	source := e.handle("/down", func(rw http.ResponseWriter, _ *http.Request) { calls++; rw.WriteHeader(http.StatusBadGateway) })
+	for n := range 3 {
+		w.must(w.told(source))
+		if w.state(source) != "refused 502" || calls != n+1 {
+			t.Errorf("told %d times: %s after %d calls", n+1, w.state(source), calls)
 		}
 	}
-	m := w.row(source)
-	w.must(w.service.workVerify(t.Context(), verify{w.i.ID, m.id, m.rev}))
-	if w.state(source) != "refused 502" {
-		t.Errorf("%s", w.state(source))
+	moved := e.handle("/moved", func(rw http.ResponseWriter, r *http.Request) {
+		calls++
+		http.Redirect(rw, r, "/moved", http.StatusFound)
+	})
+	calls = 0
+	w.must(w.told(moved))
+	if w.state(moved) != "refused redirects" || calls != 1 {
+		t.Errorf("a page that has moved: %s after %d calls", w.state(moved), calls)
 	}
 }
 

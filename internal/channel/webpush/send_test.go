@@ -323,7 +323,7 @@ func TestOneNetworkCannotStoreWithoutEnd(t *testing.T) {
 	here, there := limit.Of(netip.MustParseAddr("192.0.2.7")), limit.Of(netip.MustParseAddr("198.51.100.7"))
 	var refused int
 	for n := range limit.Notices.Line().Burst + 10 {
-		err := w.notices.Subscribe(t.Context(), w.i.ID, browser(t, fmt.Sprintf("http://127.0.0.1:9/%d", n)), "", here)
+		err := w.notices.Subscribe(t.Context(), w.i.ID, browser(t, fmt.Sprintf("http://127.0.0.%d:9/1", n+2)), "", here)
 		if fault.Is(err, fault.TooMany) {
 			refused++
 		} else {
@@ -336,6 +336,30 @@ func TestOneNetworkCannotStoreWithoutEnd(t *testing.T) {
 	w.must(w.notices.Subscribe(t.Context(), w.i.ID, browser(t, "http://127.0.0.1:9/other"), "", there))
 	w.advance(limit.Notices.Line().Every)
 	w.must(w.notices.Subscribe(t.Context(), w.i.ID, browser(t, "http://127.0.0.1:9/later"), "", here))
+}
+
+// Whoever subscribes an address on somebody's server many times makes us call it as
+// many times for each message: few fit, while the browsers' own services hold everybody.
+func TestAttackManyEndpointsOnOneServer(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		subscribe := func(n int, endpoint string) error {
+			return w.notices.Subscribe(t.Context(), w.i.ID, browser(t, endpoint), "", limit.Of(netip.AddrFrom4([4]byte{198, 18, byte(n >> 8), byte(n)})))
+		}
+		accepted := 0
+		for n := range 3 * limit.NoticePerHost.N() {
+			switch err := subscribe(n, fmt.Sprintf("https://victim.example/%d", n)); {
+			case err == nil:
+				accepted++
+			case !fault.Is(err, fault.TooMany):
+				t.Fatal(err)
+			}
+			w.must(subscribe(1000+n, fmt.Sprintf("https://fcm.googleapis.com/fcm/send/%d", n)))
+		}
+		if accepted != limit.NoticePerHost.N() {
+			t.Errorf("%d addresses on one server, want %d", accepted, limit.NoticePerHost.N())
+		}
+	})
 }
 
 func FuzzSubscription(f *testing.F) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,39 @@ func hashOf(endpoint string) string {
 
 func sealPurpose(id string) string { return "webpush.subscription/" + id }
 
+// services are the push services of the browsers in use, by the end of their names:
+// they hold everybody's subscriptions. Another one may be a server that somebody wants
+// us to call.
+func services() []string {
+	return []string{"fcm.googleapis.com", "updates.push.services.mozilla.com", ".push.services.mozilla.com", ".push.apple.com", ".notify.windows.com"}
+}
+
+// hostOf is the host of an endpoint as it is stored: a keyed hash.
+func (n *Notices) hostOf(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return ""
+	}
+	return n.Box.MAC("webpush.host", strings.ToLower(u.Hostname()))
+}
+
+// room refuses one browser too many. Fault: TooMany.
+func (n *Notices) room(ctx context.Context, tx *db.Tx, institutionID, endpoint string) error {
+	var all, host int
+	if err := tx.QueryRow(ctx, `SELECT count(*), COALESCE(SUM(CASE WHEN host = $2 THEN 1 ELSE 0 END), 0) FROM push_subscription WHERE institution_id = $1`,
+		institutionID, n.hostOf(endpoint)).Scan(&all, &host); err != nil {
+		return err
+	}
+	u, err := url.Parse(endpoint)
+	known := err == nil && slices.ContainsFunc(services(), func(name string) bool {
+		return strings.HasSuffix("."+strings.ToLower(u.Hostname()), "."+strings.TrimPrefix(name, "."))
+	})
+	if all >= limit.NoticeSubscriptions.N() || !known && host >= limit.NoticePerHost.N() {
+		return fault.New(fault.TooMany, "webpush.too_many")
+	}
+	return nil
+}
+
 // save stores a browser's choices; a browser that is known keeps its identifier.
 func (n *Notices) save(ctx context.Context, tx *db.Tx, institutionID string, s Subscription, now time.Time) error {
 	hash := hashOf(s.Endpoint)
@@ -96,6 +130,9 @@ func (n *Notices) save(ctx context.Context, tx *db.Tx, institutionID string, s S
 		return err
 	}
 	if id == "" {
+		if err := n.room(ctx, tx, institutionID, s.Endpoint); err != nil {
+			return err
+		}
 		id = db.NewID()
 	}
 	text, err := json.Marshal(s)
@@ -103,9 +140,9 @@ func (n *Notices) save(ctx context.Context, tx *db.Tx, institutionID string, s S
 		return err
 	}
 	if err := tx.QueryRow(ctx, `
-		INSERT INTO push_subscription (institution_id, id, endpoint_hash, sealed, created_at, changed_at) VALUES ($1, $2, $3, $4, $5, $5)
+		INSERT INTO push_subscription (institution_id, id, endpoint_hash, sealed, created_at, changed_at, host) VALUES ($1, $2, $3, $4, $5, $5, $6)
 		ON CONFLICT (institution_id, endpoint_hash) DO UPDATE SET changed_at = excluded.changed_at RETURNING id`,
-		institutionID, id, hash, n.Box.Seal(sealPurpose(id), string(text)), db.At(now)).Scan(&id); err != nil {
+		institutionID, id, hash, n.Box.Seal(sealPurpose(id), string(text)), db.At(now), n.hostOf(s.Endpoint)).Scan(&id); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE push_subscription SET sealed = $3, refusals = 0 WHERE institution_id = $1 AND id = $2`,

@@ -39,9 +39,12 @@ type Hear func(ctx context.Context, tx *db.Tx, institutionID, channelID string, 
 // Fediverse proves who somebody is by letting them sign in on their own server.
 // mastodon.Adapter is one.
 type Fediverse interface {
-	// Invite returns where the person @name@host signs in, and what Greet will need;
-	// pending holds secrets. Its error is a *channel.Error.
-	Invite(ctx context.Context, name, host, redirect, state string) (address string, pending []byte, err error)
+	// Register makes us known on a server: the one call that is needed before somebody
+	// signs in there. app holds secrets. Its error is a *channel.Error.
+	Register(ctx context.Context, host, redirect string) (app []byte, err error)
+	// Invite returns where a person signs in, and what Greet will need; pending holds
+	// secrets. It calls nobody. Its error is a *channel.Error.
+	Invite(app []byte, redirect, state string) (address string, pending []byte, err error)
 	// Greet turns the code that came back into who signed in.
 	Greet(ctx context.Context, pending []byte, redirect, code string) (channel.Author, error)
 }
@@ -79,8 +82,9 @@ type Options struct {
 
 // Comments are what citizens say under messages. Safe for concurrent use.
 type Comments struct {
-	o    Options
-	jobs *jobs.Pool
+	o     Options
+	jobs  *jobs.Pool
+	calls chan struct{} // to the servers of people who sign in, those under way
 }
 
 // New builds Comments, adds their pages to the kit and registers their work.
@@ -91,7 +95,7 @@ func New(o Options, r *jobs.Registry) (*Comments, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Comments{o: o}
+	c := &Comments{o: o, calls: make(chan struct{}, limit.CommentCalls.N())}
 	jobs.Handle(r, c.workConfirm)
 	jobs.Handle(r, c.workAnnounce)
 	jobs.Handle(r, c.workTidy)

@@ -14,6 +14,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/limit"
 )
 
 // way is how an author proves to be somebody.
@@ -37,6 +38,7 @@ type draft struct {
 	Email     string `json:"e,omitempty"`
 	Way       way    `json:"w"`
 
+	Host    string          `json:"h,omitempty"` // where the author signs in
 	State   string          `json:"s,omitempty"` // of the sign-in that has begun
 	Pending []byte          `json:"o,omitempty"` // what the sign-in needs
 	Who     *channel.Author `json:"a,omitempty"` // who signed in
@@ -58,6 +60,16 @@ func hashLink(link string) string {
 
 func draftPurpose(institutionID, link string) string {
 	return "site.comment/" + institutionID + "/" + link
+}
+
+// room refuses a draft when too many wait for their authors. Fault: TooMany.
+func room(ctx context.Context, tx *db.Tx, institutionID string) error {
+	var n int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM comment_pending WHERE institution_id = $1`, institutionID).Scan(&n)
+	if err == nil && n >= limit.CommentsPending.N() {
+		err = fault.New(fault.TooMany, "comments.too_many")
+	}
+	return err
 }
 
 // keepDraft stores a draft under its link, or what has changed of it.

@@ -202,6 +202,9 @@ func (c *Comments) workTidy(ctx context.Context, _ tidy) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM comment_pending WHERE expires_at <= $1`, db.At(c.o.Clock())); err != nil {
 			return err
 		}
+		if err := tidyServers(ctx, tx, c.o.Clock()); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM site_comment WHERE NOT EXISTS (
 			SELECT 1 FROM comment WHERE comment.institution_id = site_comment.institution_id AND comment.channel_id = site_comment.channel_id AND comment.remote_id = site_comment.id)`)
 		return err

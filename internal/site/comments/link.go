@@ -109,9 +109,6 @@ func (c *Comments) showLink(w http.ResponseWriter, r *http.Request, form *web.Fo
 	case "cambiato":
 		full.Flash = []layout.Flash{{Kind: web.Success, Text: t("comments.edited")}}
 	}
-	// The link opens the comment to whoever has it: it must not travel to the pages
-	// that are linked here.
-	w.Header().Set("Referrer-Policy", "no-referrer")
 	return c.render(w, r, page.Form.Status(), "site-comment-link", full)
 }
 

@@ -12,7 +12,9 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/fetch"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/web"
 )
 
@@ -57,34 +59,49 @@ func (c *Comments) journey(r *http.Request) (string, error) {
 	return link, nil
 }
 
-// invite begins a sign-in on the server of a Fediverse address, such as
-// @anna@example.org. Fault: Invalid on the field "address".
-func (c *Comments) invite(r *http.Request, i institution.Institution, typed string, d *draft) (address string, err error) {
-	name, host, ok := addressOf(typed)
-	if !ok {
-		return "", fault.InvalidField("address", "comments.address.form")
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), signInTime)
-	defer cancel()
-	d.State = rand.Text()
-	address, d.Pending, err = c.o.Fediverse.Invite(ctx, name, host, c.o.Address(i)+fediversePath, d.State)
+// invite begins a sign-in on a server. Where Arengo is registered already, it calls
+// nobody; else it makes one call, if it may. Faults: Invalid on the field "address",
+// TooMany, Unavailable.
+func (c *Comments) invite(r *http.Request, i institution.Institution, host, link string, d *draft) (address string, err error) {
+	ctx, redirect := r.Context(), c.o.Address(i)+fediversePath
+	app, err := c.registration(ctx, i, host, redirect)
 	if err != nil {
+		return "", err
+	}
+	d.Host, d.State = host, rand.Text()
+	if address, d.Pending, err = c.o.Fediverse.Invite(app, redirect, d.State); err != nil {
 		return "", fault.InvalidField("address", "comments.address.unreachable", host).Because(err)
 	}
-	return address, nil
+	return address, c.o.DB.InTx(ctx, func(tx *db.Tx) error { return c.keepDraft(ctx, tx, i.ID, link, *d, c.o.Clock()) })
 }
 
-// addressOf parts a Fediverse address, typed with or without the first @, or as the
-// address of a profile's page ("https://example.org/@anna").
-func addressOf(typed string) (name, host string, ok bool) {
+// calling takes a place among the calls to people's servers, so that those that do
+// not answer hold no more than these. Fault: Unavailable, at once.
+func (c *Comments) calling(ctx context.Context) (limited context.Context, done func(), err error) {
+	select {
+	case c.calls <- struct{}{}:
+	default:
+		return nil, nil, fault.New(fault.Unavailable, "comments.signin.busy")
+	}
+	limited, cancel := context.WithTimeout(ctx, signInTime)
+	return limited, func() { cancel(); <-c.calls }, nil
+}
+
+// addressOf is the server of a Fediverse address, typed with or without the first @,
+// or as the address of a profile's page ("https://example.org/@anna"): a name on the
+// public Internet, in its one form; no port, no bare address.
+func addressOf(typed string) (host string, ok bool) {
 	typed = strings.TrimSpace(typed)
+	var name string
 	if rest, isURL := strings.CutPrefix(typed, "https://"); isURL {
 		host, name, ok = strings.Cut(strings.TrimSuffix(rest, "/"), "/@")
 	} else {
 		name, host, ok = strings.Cut(strings.TrimPrefix(typed, "@"), "@")
 	}
-	const odd = "@/?#\\<>\"' \t\r\n"
-	return name, strings.ToLower(host), ok && name != "" && host != "" && !strings.ContainsAny(host, odd) && !strings.ContainsAny(name, odd)
+	if !ok || name == "" || strings.ContainsAny(name, "@/?#\\<>\"' \t\r\n") {
+		return "", false
+	}
+	return fetch.HostName(host)
 }
 
 // leave sends the browser to another server.
@@ -108,10 +125,19 @@ func (c *Comments) fediverseBack(w http.ResponseWriter, r *http.Request) error {
 		if q.Get("code") == "" {
 			return channel.Author{}, fault.New(fault.Invalid, "comments.signin.refused").Because(errors.New(q.Get("error")))
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), signInTime)
-		defer cancel()
+		if err := c.o.DB.InTx(r.Context(), func(tx *db.Tx) error {
+			return c.allow(r.Context(), tx, c.o.Clock(), limit.Comments.From(web.From(r)), limit.CommentHost.Of(d.Host))
+		}); err != nil {
+			return channel.Author{}, err
+		}
+		ctx, done, err := c.calling(r.Context())
+		if err != nil {
+			return channel.Author{}, err
+		}
+		defer done()
 		who, err := c.o.Fediverse.Greet(ctx, d.Pending, c.o.Address(i)+fediversePath, q.Get("code"))
 		if err != nil {
+			c.doubt(r.Context(), i.ID, d.Host, c.o.Address(i)+fediversePath)
 			return who, fault.New(fault.Unavailable, "comments.signin.failed").Because(err)
 		}
 		who.ID = "fediverse:" + who.ID

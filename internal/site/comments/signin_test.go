@@ -2,6 +2,8 @@ package comments
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -9,26 +11,40 @@ import (
 	"strings"
 	"testing"
 
+	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon"
 	"codeberg.org/arengo/arengo/internal/channel/mastodon/square"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
-// nearby reaches servers of this machine, which have no certificate.
-type nearby struct{ *mastodon.Adapter }
-
-func (n nearby) Invite(ctx context.Context, name, host, redirect, state string) (string, []byte, error) {
-	return n.Adapter.Invite(ctx, name, "http://"+host, redirect, state)
+// nearby reaches a server of this machine, which has no certificate, by a name that a
+// citizen can type.
+type nearby struct {
+	*mastodon.Adapter
+	at *string // address of the server
 }
 
-// federated is a town whose citizens sign in on a square with the account @anna.
-func federated(t *testing.T, d *db.DB) (*town, string) {
+func (n nearby) Register(ctx context.Context, host, redirect string) ([]byte, error) {
+	if host != square1 {
+		return n.Adapter.Register(ctx, host, redirect)
+	}
+	return n.Adapter.Register(ctx, *n.at, redirect)
+}
+
+// square1 is the name by which the square is known.
+const square1 = "piazza.example"
+
+// federated is a town whose citizens sign in on a square with the account @anna; host
+// is where the square really is.
+func federated(t *testing.T, d *db.DB) (w *town, host string) {
 	t.Helper()
-	w := newTown(t, d, func(o *Options) {
-		o.Fediverse = nearby{mastodon.New(fetch.New(fetch.Options{AllowLoopback: true}))}
+	var at string
+	w = newTown(t, d, func(o *Options) {
+		o.Fediverse = nearby{mastodon.New(fetch.New(fetch.Options{AllowLoopback: true})), &at}
 	})
 	s, err := square.New(square.Options{})
 	w.must(err)
@@ -36,6 +52,7 @@ func federated(t *testing.T, d *db.DB) (*town, string) {
 	w.must(err)
 	server := httptest.NewServer(s.Handler())
 	t.Cleanup(server.Close)
+	at = server.URL
 	return w, strings.TrimPrefix(server.URL, "http://")
 }
 
@@ -76,7 +93,7 @@ func agree(t *testing.T, to *url.URL, answer string) *url.URL {
 func TestCitizenSignsInOnTheirOwnServer(t *testing.T) {
 	testkit.Databases(t, func(t *testing.T, d *db.DB) {
 		w, host := federated(t, d)
-		to, cookie := w.depart(url.Values{"text": {"Dal Fediverso."}, "address": {"@anna@" + host}, "way": {"fediverse"}})
+		to, cookie := w.depart(url.Values{"text": {"Dal Fediverso."}, "address": {"@anna@" + square1}, "way": {"fediverse"}})
 		if to.Query().Get("scope") != "read:accounts" || to.Query().Get("code_challenge") == "" {
 			t.Errorf("asked for %s", to)
 		}
@@ -108,8 +125,8 @@ func TestCitizenSignsInOnTheirOwnServer(t *testing.T) {
 }
 
 func TestForgedReturnsFromASignInConfirmNothing(t *testing.T) {
-	w, host := federated(t, testkit.SQLite(t))
-	form := url.Values{"text": {"Testo."}, "address": {"anna@" + host}, "email": {""}, "way": {"email"}}
+	w, _ := federated(t, testkit.SQLite(t))
+	form := url.Values{"text": {"Testo."}, "address": {"anna@" + square1}, "email": {""}, "way": {"email"}}
 	to, cookie := w.depart(form)
 	other, otherCookie := w.depart(form)
 	back, refused := agree(t, to, "yes"), agree(t, other, "no")
@@ -188,9 +205,74 @@ func FuzzFediverseAddress(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, typed string) {
-		name, host, ok := addressOf(typed)
-		if ok && (name == "" || host == "" || strings.ContainsAny(host+name, "@/?#\\ ")) {
-			t.Fatalf("%q gave %q %q", typed, name, host)
+		host, ok := addressOf(typed)
+		if ok && (host == "" || strings.ContainsAny(host, "@/?#\\ :[]") || host != strings.ToLower(host)) {
+			t.Fatalf("%q gave %q", typed, host)
 		}
 	})
+}
+
+// Measured before: one application registered, and a WebFinger asked, for each request
+// of anybody. One is kept; a server that gives none is left alone for a while; a
+// refused request calls nobody.
+func TestAttackCommentFormAsksEachServerOnce(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		calls := map[string]int{}
+		w := newTown(t, d, func(o *Options) { o.Fediverse = counted{calls} })
+		post := func(n int, host string) int {
+			form := url.Values{"text": {"Ciao."}, "way": {"fediverse"}, "address": {"@anna@" + host}}
+			r := httptest.NewRequest("POST", w.origin+w.path+"/commenta", strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.RemoteAddr = fmt.Sprintf("[2001:db8:%x::1]:1", n)
+			rec := httptest.NewRecorder()
+			w.handler.ServeHTTP(rec, r)
+			return rec.Code
+		}
+		for n := range 60 {
+			if code := post(n, []string{"piazza.example", "PIAZZA.example", "piazza.example."}[n%3]); code != http.StatusSeeOther {
+				t.Fatalf("%d. visitor: %d", n, code)
+			}
+		}
+		for n := range 60 {
+			post(n, "muto.example")
+		}
+		if calls["piazza.example"] != 1 || calls["muto.example"] != 1 || len(calls) != 2 {
+			t.Errorf("calls: %v, want one of each server", calls)
+		}
+		// One network with a server of its own for each request: stopped by its limit.
+		accepted := 0
+		for n := range 100 {
+			if post(70, fmt.Sprintf("s%d.example", n)) != http.StatusTooManyRequests {
+				accepted++
+			}
+		}
+		if made := len(calls) - 2; made > accepted || accepted > limit.Comments.Line().Burst {
+			t.Errorf("%d calls for %d accepted requests", made, accepted)
+		}
+		// Many networks, each with servers of its own: stopped in all.
+		for n := range 300 {
+			post(100+n, fmt.Sprintf("t%d.example", n))
+		}
+		if most := limit.CommentServersTried.Line().Burst; len(calls) > most {
+			t.Errorf("%d servers were called, at most %d should be", len(calls), most)
+		}
+	})
+}
+
+// counted are servers of which only the square lets people sign in.
+type counted struct{ calls map[string]int }
+
+func (c counted) Register(_ context.Context, host, _ string) ([]byte, error) {
+	if c.calls[host]++; host != square1 {
+		return nil, errors.New("no such thing")
+	}
+	return []byte("app"), nil
+}
+
+func (counted) Invite([]byte, string, string) (string, []byte, error) {
+	return "https://" + square1 + "/oauth/authorize", []byte("pending"), nil
+}
+
+func (counted) Greet(context.Context, []byte, string, string) (channel.Author, error) {
+	return channel.Author{}, errors.New("nobody")
 }

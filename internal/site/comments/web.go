@@ -208,6 +208,9 @@ func (c *Comments) begin(w http.ResponseWriter, r *http.Request, i institution.I
 			if err := c.allow(r.Context(), tx, now, limit.Comments.From(web.From(r))); err != nil {
 				return err
 			}
+			if err := room(r.Context(), tx, i.ID); err != nil {
+				return err
+			}
 			if err := c.keepDraft(r.Context(), tx, i.ID, link, d, now); err != nil || more == nil {
 				return err
 			}
@@ -216,11 +219,16 @@ func (c *Comments) begin(w http.ResponseWriter, r *http.Request, i institution.I
 	}
 	switch d.Way {
 	case byFediverse:
-		address, err := c.invite(r, i, page.Form.String("address"), &d)
-		if err != nil {
+		host, ok := addressOf(page.Form.String("address"))
+		if !ok {
+			return fault.InvalidField("address", "comments.address.form")
+		}
+		// Counted and stored before any other server hears of it.
+		if err := keep(nil); err != nil {
 			return err
 		}
-		if err := keep(nil); err != nil {
+		address, err := c.invite(r, i, host, link, &d)
+		if err != nil {
 			return err
 		}
 		return c.leave(w, r, link, address)

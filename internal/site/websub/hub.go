@@ -98,8 +98,6 @@ const (
 	leaseUsual  = 10 * 24 * time.Hour
 	leaseLeast  = time.Hour
 	leaseMost   = 30 * 24 * time.Hour
-	perHost     = 200    // subscriptions of one callback host
-	perTown     = 10_000 // subscriptions of one institution
 )
 
 // feedPath are the feeds that can be subscribed to; the calendar is none, for its
@@ -160,6 +158,9 @@ func (h *Hub) ask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := h.count(r.Context(), a, web.From(r)); err != nil {
+		return err
+	}
 	// A topic that nobody can read is refused now, not after the callback was asked.
 	if _, err := h.Content(r.Context(), i, a.Topic); err != nil {
 		if fault.Is(err, fault.NotFound) {
@@ -167,22 +168,28 @@ func (h *Hub) ask(w http.ResponseWriter, r *http.Request) error {
 		}
 		return err
 	}
-	if err := h.accept(r.Context(), i.ID, a, web.From(r)); err != nil {
+	if err := h.accept(r.Context(), i.ID, a); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
 
+// count counts a request, before anything is done for it. Fault: TooMany.
+func (h *Hub) count(ctx context.Context, a asked, from limit.Network) error {
+	return h.DB.InTx(ctx, func(tx *db.Tx) error {
+		wait, err := limit.NewBook(h.Box).Take(ctx, tx, h.Clock(), limit.Feeds.From(from), limit.FeedHost.Of(hostOf(a.Callback)))
+		if err == nil && wait > 0 {
+			err = fault.New(fault.TooMany, "websub.too_many")
+		}
+		return err
+	})
+}
+
 // accept lets the callback be asked. Fault: TooMany.
-func (h *Hub) accept(ctx context.Context, institutionID string, a asked, from limit.Network) error {
+func (h *Hub) accept(ctx context.Context, institutionID string, a asked) error {
 	now := h.Clock()
 	return h.DB.InTx(ctx, func(tx *db.Tx) error {
-		if wait, err := limit.NewBook(h.Box).Take(ctx, tx, now, limit.Feeds.From(from)); err != nil {
-			return err
-		} else if wait > 0 {
-			return fault.New(fault.TooMany, "websub.too_many")
-		}
 		if a.Mode == "subscribe" {
 			if err := room(ctx, tx, institutionID, a); err != nil {
 				return err
@@ -209,7 +216,7 @@ func room(ctx context.Context, tx *db.Tx, institutionID string, a asked) error {
 		FROM websub_subscription WHERE institution_id = $1`, institutionID, a.Topic, a.Callback, hostOf(a.Callback)).Scan(&mine, &host, &all); err != nil {
 		return err
 	}
-	if mine == 0 && (host >= perHost || all >= perTown) {
+	if mine == 0 && (host >= limit.FeedPerHost.N() || all >= limit.FeedSubscriptions.N()) {
 		return fault.New(fault.TooMany, "websub.full")
 	}
 	return nil

@@ -33,9 +33,9 @@ const (
 	maxFailures = 40
 )
 
-// limited bounds a call to a stranger.
+// limited bounds a call to a stranger: one request, whatever it answers.
 func limited(ctx context.Context) context.Context {
-	return fetch.WithLimits(ctx, fetch.Limits{Timeout: callTimeout, MaxBody: 64 << 10})
+	return fetch.WithLimits(ctx, fetch.Limits{Timeout: callTimeout, MaxBody: 64 << 10, Once: true})
 }
 
 // hopeless tells an address that will never work from one that is away.
@@ -68,11 +68,13 @@ func (h *Hub) workVerify(ctx context.Context, j verify) error {
 		return err
 	}
 	yes, err := h.confirmed(limited(ctx), i, j)
-	if err != nil {
-		if hopeless(err) {
-			return jobs.Never(err)
-		}
-		return err
+	switch {
+	case errors.Is(err, fetch.ErrBusy):
+		return err // it was not asked
+	case err != nil:
+		// Who asks decides whom we call: one call for each time. A subscriber that was away
+		// asks again.
+		return jobs.Never(err)
 	}
 	if !yes {
 		return jobs.Never(errors.New("the callback does not want it"))
