@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"strconv"
 	"strings"
+	"time"
 
+	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 )
 
@@ -130,6 +133,26 @@ func Place(cursor string, n int) ([]string, error) {
 		return nil, fault.InvalidField("cursor", "api.cursor")
 	}
 	return parts, nil
+}
+
+// CursorAt is a place in a list that is sorted by time: the last row's moment, and its
+// id, for several rows may share a moment.
+func CursorAt(at time.Time, id string) string {
+	return Cursor(strconv.FormatInt(db.At(at), 10), id)
+}
+
+// PlaceAt reads what CursorAt wrote. An empty cursor is the beginning: no id. Fault:
+// Invalid, about the field "cursor".
+func PlaceAt(cursor string) (at time.Time, id string, err error) {
+	parts, err := Place(cursor, 2)
+	if err != nil || cursor == "" {
+		return at, "", err
+	}
+	us, err := strconv.ParseInt(parts[0], 10, 64)
+	if err != nil || parts[1] == "" {
+		return at, "", fault.InvalidField("cursor", "api.cursor")
+	}
+	return db.When(us), parts[1], nil
 }
 
 func bearer(r *http.Request) (string, error) {

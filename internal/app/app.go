@@ -140,6 +140,7 @@ func (a *App) open(ctx context.Context) (err error) {
 	if a.DB, err = openDB(ctx, c, a.Log); err != nil {
 		return err
 	}
+	a.optimize(ctx)
 	if a.Box, err = secret.Load(c.MasterKey); err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func (a *archive) fill(ctx context.Context, d *db.DB, store blob.Store, now time
 			return fmt.Errorf("media %s: %w", hash, err)
 		}
 	}
-	return d.InTx(ctx, func(tx *db.Tx) error {
+	err := d.InTx(ctx, func(tx *db.Tx) error {
 		if err := empty(ctx, tx); err != nil {
 			return err
 		}
@@ -83,6 +83,11 @@ func (a *archive) fill(ctx context.Context, d *db.DB, store blob.Store, now time
 		}
 		return restored(ctx, tx, now)
 	})
+	if err != nil {
+		return err
+	}
+	_ = d.Optimize(ctx) // all is restored; the start does what is left of this
+	return nil
 }
 
 // prepare gives an empty database the schema of the backup.

@@ -27,9 +27,17 @@ func (tidy) Kind() string { return "app.tidy" }
 
 func (a *App) tidy(ctx context.Context, _ tidy) error {
 	now := a.Clock()
+	defer a.optimize(ctx)
 	return errors.Join(
 		retain.Work(ctx, a.DB, retention(a.Config.Keep, a.Inbox), now, a.Log),
 		a.DB.InTx(ctx, func(tx *db.Tx) error { return a.Auth.Purge(ctx, tx, now) }))
+}
+
+// optimize renews the database's statistics. Without them it is slower, not wrong.
+func (a *App) optimize(ctx context.Context) {
+	if err := a.DB.Optimize(ctx); err != nil && ctx.Err() == nil {
+		a.Log.WarnContext(ctx, "the database has no new statistics", "error", err)
+	}
 }
 
 // Retention is the whole table of what is let go of, for the documents.

@@ -123,6 +123,13 @@ func version(ctx context.Context, tx *db.Tx, institutionID, id string, rev int64
 		WHERE institution_id = $1 AND message_id = $2 AND rev = $3`, institutionID, id, rev))
 }
 
+// Cursor is where a page of a list ended: the last row's last change, and its id, for
+// several may have changed at one moment.
+type Cursor struct {
+	At time.Time
+	ID string
+}
+
 // Filter says which messages a list shows. Zero values do not restrict.
 type Filter struct {
 	States    []State
@@ -132,10 +139,9 @@ type Filter struct {
 	Held      bool   // only those that wait for a decision
 	DueFrom   time.Time
 	DueTo     time.Time
-	Before    time.Time // updated before: the next page
-	BeforeID  string    // the last one shown: several may have changed at one moment
-	ByDue     bool      // order by moment instead of last change
-	Limit     int       // 0: 50
+	After     Cursor // where the page before ended; newest change first only
+	ByDue     bool   // order by moment instead of last change
+	Limit     int    // 0: 50
 }
 
 // List returns the messages of a filter: newest change first, or by moment.
@@ -171,9 +177,9 @@ func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter) ([]Mes
 	if !f.DueTo.IsZero() {
 		and("due_at > 0 AND due_at < $%d", db.At(f.DueTo))
 	}
-	if !f.Before.IsZero() {
-		args = append(args, db.At(f.Before), f.BeforeID)
-		where = append(where, fmt.Sprintf("(updated_at < $%d OR updated_at = $%d AND id < $%d)", len(args)-1, len(args)-1, len(args)))
+	if f.After.ID != "" {
+		args = append(args, db.At(f.After.At), f.After.ID)
+		where = append(where, fmt.Sprintf("(updated_at, id) < ($%d, $%d)", len(args)-1, len(args)))
 	}
 	order := "updated_at DESC, id DESC"
 	if f.ByDue {

@@ -121,6 +121,18 @@ func TestOutboxIsReadPageByPageNewestFirst(t *testing.T) {
 	for range activitypub.PerPage + 3 {
 		w.publish("comune", w.note("Un avviso."))
 	}
+	// Several at one moment, and not in the order of their names.
+	if err := w.db.InTx(t.Context(), func(tx *db.Tx) error {
+		ids, err := db.All(t.Context(), tx, db.Col[string], `SELECT id FROM ap_activity ORDER BY id DESC`)
+		for n, id := range ids {
+			if _, err = tx.Exec(t.Context(), `UPDATE ap_activity SET at = at + $2 WHERE id = $1`, id, n/4); err != nil {
+				break
+			}
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 	_, c := w.get("/ap/u/comune/outbox")
 	if c["totalItems"] != float64(activitypub.PerPage+3) {
 		t.Fatalf("%v", c)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -184,21 +187,25 @@ func (s *Server) showOutbox(w http.ResponseWriter, r *http.Request, p place) err
 		}
 		return show(w, r, http.StatusOK, vocab.Collection{ID: here, TotalItems: total, First: here + "?page=true"})
 	}
-	before := q.Get("before")
-	if before == "" {
-		before = "~" // after every identifier
+	// A page begins after the last activity of the one before: its moment, and its id,
+	// for several may share a moment.
+	moment, before, _ := strings.Cut(q.Get("before"), ".")
+	from, err := strconv.ParseInt(moment, 10, 64)
+	if err != nil {
+		from, before = math.MaxInt64, ""
 	}
 	type said struct {
+		at   int64
 		id   string
 		body []byte
 	}
 	var some []said
 	err = s.db.Read(ctx, func(tx *db.Tx) (err error) {
 		some, err = db.All(ctx, tx, func(r db.Scanner) (x said, err error) {
-			err = r.Scan(&x.id, &x.body)
+			err = r.Scan(&x.at, &x.id, &x.body)
 			return x, err
-		}, `SELECT id, body FROM ap_activity WHERE institution_id = $1 AND actor = $2 AND public AND undone_at = 0 AND id < $3
-			ORDER BY at DESC, id DESC LIMIT $4`, p.ID, a.name, before, perPage)
+		}, `SELECT at, id, body FROM ap_activity WHERE institution_id = $1 AND actor = $2 AND public AND undone_at = 0 AND (at, id) < ($3, $4)
+			ORDER BY at DESC, id DESC LIMIT $5`, p.ID, a.name, from, before, perPage)
 		return err
 	})
 	if err != nil {
@@ -209,7 +216,7 @@ func (s *Server) showOutbox(w http.ResponseWriter, r *http.Request, p place) err
 		one.Items = append(one.Items, json.RawMessage(x.body))
 	}
 	if len(some) == perPage {
-		one.Next = here + "?page=true&before=" + url.QueryEscape(some[perPage-1].id)
+		one.Next = here + "?page=true&before=" + url.QueryEscape(fmt.Sprintf("%d.%s", some[perPage-1].at, some[perPage-1].id))
 	}
 	return show(w, r, http.StatusOK, one)
 }

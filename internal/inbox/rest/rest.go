@@ -3,13 +3,11 @@ package rest
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/inbox"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
@@ -84,16 +82,8 @@ func (in listConversations) filter() (f inbox.Filter, err error) {
 	f = inbox.Filter{State: inbox.State(in.State), Waiting: in.Waiting, Overdue: in.Overdue, Public: in.Who == "public", Private: in.Who == "private",
 		OfficeID: in.OfficeID, PersonID: in.PersonID, ProfileID: in.ProfileID, Platform: channel.Platform(in.Platform), ChannelID: in.ChannelID, MessageID: in.MessageID,
 		AuthorID: in.AuthorID, Held: in.Held, ToApprove: in.ToApprove, Unsent: in.Unsent, Text: in.Text, Sort: inbox.Sort(in.Sort), Limit: in.Limit + 1}
-	at, err := api.Place(in.Cursor, 2)
-	if err != nil || at[0] == "" {
-		return f, err
-	}
-	us, err := strconv.ParseInt(at[0], 10, 64)
-	if err != nil {
-		return f, fault.InvalidField("cursor", "api.cursor")
-	}
-	f.Before = inbox.Cursor{At: db.When(us), ID: at[1]}
-	return f, nil
+	f.Before.At, f.Before.ID, err = api.PlaceAt(in.Cursor)
+	return f, err
 }
 
 func (r routes) conversations(k *api.Kit) {
@@ -113,9 +103,7 @@ func (r routes) conversations(k *api.Kit) {
 			for i, c := range found {
 				all[i] = rowOf(c, f.Sort, now)
 			}
-			return api.Cut(all, in.Limit, func(last row) string {
-				return api.Cursor(strconv.FormatInt(db.At(last.after.At), 10), last.after.ID)
-			}), nil
+			return api.Cut(all, in.Limit, func(last row) string { return api.CursorAt(last.after.At, last.after.ID) }), nil
 		},
 	})
 	api.Register(k, api.Route[byID, thread]{

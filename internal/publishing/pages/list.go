@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -97,7 +96,7 @@ func listFilter(form *web.Form, v visit) (f publishing.Filter, err error) {
 		f.AuthorID = v.actor.PersonID
 	}
 	if after := form.String("dopo"); after != "" {
-		f.Before, f.BeforeID, err = parseCursor(after)
+		f.After, err = parseCursor(after)
 	}
 	return f, err
 }
@@ -133,14 +132,14 @@ func cursor(m publishing.Message) string {
 }
 
 // parseCursor reads what cursor wrote. Fault: NotFound for anything else.
-func parseCursor(text string) (before time.Time, id string, err error) {
+func parseCursor(text string) (c publishing.Cursor, err error) {
 	raw, err := base64.RawURLEncoding.DecodeString(text)
 	at, id, found := strings.Cut(string(raw), " ")
 	us, err2 := strconv.ParseInt(at, 36, 64)
 	if err != nil || err2 != nil || !found || us <= 0 || id == "" {
-		return before, "", fault.Missing("message.list.cursor")
+		return c, fault.Missing("message.list.cursor")
 	}
-	return db.When(us), id, nil
+	return publishing.Cursor{At: db.When(us), ID: id}, nil
 }
 
 func profileOptions(ps []institution.Profile) []layout.Option {

@@ -48,9 +48,9 @@ func FuzzPoint(f *testing.F) {
 
 func TestCursorLeadsBackToItsMessage(t *testing.T) {
 	at := time.Date(2026, 5, 4, 8, 0, 0, 123_000, time.UTC)
-	before, id, err := parseCursor(cursor(publishing.Message{ID: "0190", UpdatedAt: at}))
-	if err != nil || !before.Equal(at) || id != "0190" {
-		t.Errorf("got %v %q %v", before, id, err)
+	c, err := parseCursor(cursor(publishing.Message{ID: "0190", UpdatedAt: at}))
+	if err != nil || !c.At.Equal(at) || c.ID != "0190" {
+		t.Errorf("got %v, %v", c, err)
 	}
 }
 
@@ -59,8 +59,8 @@ func FuzzCursor(f *testing.F) {
 	f.Add("")
 	f.Add("!!")
 	f.Fuzz(func(t *testing.T, text string) {
-		before, id, err := parseCursor(text)
-		if err == nil && (before.IsZero() || id == "") {
+		c, err := parseCursor(text)
+		if err == nil && (c.At.IsZero() || c.ID == "") {
 			t.Errorf("%q: a cursor to nowhere was accepted", text)
 		}
 	})

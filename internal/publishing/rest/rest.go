@@ -3,13 +3,11 @@ package rest
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -109,16 +107,8 @@ func (r routes) messages(k *api.Kit) {
 			if in.State != "" {
 				f.States = []publishing.State{publishing.State(in.State)}
 			}
-			at, err := api.Place(in.Cursor, 1)
-			if err != nil {
+			if f.After.At, f.After.ID, err = api.PlaceAt(in.Cursor); err != nil {
 				return out, err
-			}
-			if at[0] != "" {
-				us, err := strconv.ParseInt(at[0], 10, 64)
-				if err != nil {
-					return out, fault.InvalidField("cursor", "api.cursor")
-				}
-				f.Before = db.When(us)
 			}
 			found, err := publishing.List(ctx, tx, here(ctx), f)
 			if err != nil {
@@ -128,7 +118,7 @@ func (r routes) messages(k *api.Kit) {
 			for i, m := range found {
 				all[i] = messageOf(m)
 			}
-			return api.Cut(all, in.Limit, func(m message) string { return api.Cursor(strconv.FormatInt(db.At(m.UpdatedAt), 10)) }), nil
+			return api.Cut(all, in.Limit, func(m message) string { return api.CursorAt(m.UpdatedAt, m.ID) }), nil
 		},
 	})
 	api.Register(k, api.Route[content, message]{
