@@ -120,7 +120,7 @@ type Pool struct {
 type Options struct {
 	Log        *slog.Logger
 	Deliveries int           // concurrent deliveries; 0: 64
-	Poll       time.Duration // how often the database is asked for work whose moment has come; 0: a quarter of a second
+	Poll       time.Duration // how often the database is asked for work whose moment has come; 0: 0.4 s
 }
 
 // New prepares the queue's own tables and a pool for the registered work.
@@ -129,7 +129,7 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 		o.Deliveries = 64
 	}
 	if o.Poll == 0 {
-		o.Poll = 250 * time.Millisecond
+		o.Poll = 400 * time.Millisecond
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -148,7 +148,7 @@ func New(ctx context.Context, d *db.DB, r *Registry, o Options) (*Pool, error) {
 		Logger:               o.Log,
 		Workers:              r.workers,
 		FetchCooldown:        20 * time.Millisecond,
-		FetchPollInterval:    4 * o.Poll,
+		FetchPollInterval:    8 * o.Poll,            // new work is announced; only what waits for its moment must be looked for
 		RescueStuckJobsAfter: longest + time.Minute, // a delivery's lease notices a death earlier
 		JobTimeout:           longest,
 		MaxAttempts:          10,
