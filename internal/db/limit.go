@@ -15,12 +15,17 @@ type Limit struct {
 	Burst int
 }
 
+// setBack is how far a clock must have been set back for buckets to begin anew. Less
+// is no such thing: of two attempts at the same moment the one whose time is a little
+// earlier may be counted last, and must not find the bucket full again.
+const setBack = 2 * time.Minute
+
 // Take counts an attempt in a bucket. wait is 0 when it may go on, else how long
 // until the next one may. The bucket's name is stored: what would tell who somebody
 // is must be hashed first.
 func (l Limit) Take(ctx context.Context, tx *Tx, bucket string, now time.Time) (wait time.Duration, err error) {
-	most, farthest := now.Add(time.Duration(l.Burst-1)*l.Every), now.Add(time.Duration(l.Burst)*l.Every)
-	// A bucket that is emptier than empty was counted by a clock that was set back
+	most, farthest := now.Add(time.Duration(l.Burst-1)*l.Every), now.Add(time.Duration(l.Burst)*l.Every+setBack)
+	// A bucket that is much emptier than empty was counted by a clock that was set back
 	// since: it begins anew.
 	n, err := tx.Change(ctx, `
 		INSERT INTO rate_limit (bucket, full_at) VALUES ($1, $2)

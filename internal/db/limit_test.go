@@ -64,3 +64,31 @@ func TestLimitForgetsWhatAnotherClockCounted(t *testing.T) {
 		}
 	})
 }
+
+// Attempts at the same moment are counted in any order; one whose time is a little
+// earlier than the last does not make the bucket begin anew.
+func TestLimitHoldsForAttemptsThatOvertakeEachOther(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		l := db.Limit{Every: time.Hour, Burst: 6}
+		now, passed := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC), 0
+		for n := range 100 {
+			// Every second one began before the one that is counted already.
+			at := now.Add(time.Duration(n) * time.Millisecond)
+			if n%2 == 1 {
+				at = at.Add(-5 * time.Second)
+			}
+			if err := d.InTx(t.Context(), func(tx *db.Tx) error {
+				wait, err := l.Take(t.Context(), tx, "a", at)
+				if wait == 0 {
+					passed++
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if passed != 6 {
+			t.Errorf("%d attempts pass, want 6", passed)
+		}
+	})
+}
