@@ -5,16 +5,21 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
+	"flag"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 	_ "time/tzdata" // zones must be right on a machine that has none
 
 	"codeberg.org/arengo/arengo/internal/app"
+	"codeberg.org/arengo/arengo/internal/config"
+	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/i18n"
 )
 
 func main() {
@@ -24,89 +29,194 @@ func main() {
 	os.Exit(code)
 }
 
-// command is one word of the command line.
+// Exit codes of every command but tally and verify, which have their own.
+const (
+	exitDone   = 0
+	exitFailed = 1 // it could not be done; doctor: something needs attention
+	exitUsage  = 2 // the command line or a setting is wrong: nothing was done
+)
+
+// command is what the command line can be asked for.
 type command struct {
-	name, use string
-	run       func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int
+	name string // one word or two
+	// open declares the command's own flags and returns what it does.
+	open func(*flag.FlagSet) action
+	// bare commands know no settings; they read their own command line.
+	bare func(ctx context.Context, in input) int
 }
+
+// action does what a command is for; in.args are the words that are no flags.
+type action func(ctx context.Context, in input, c config.Config) error
+
+// key is the command's name in the catalogue.
+func (c command) key() string { return strings.ReplaceAll(c.name, " ", "_") }
 
 func commands() []command {
 	return []command{
-		{"serve", "the server: --listen ADDRESS --data DIR [--database URL] [--base-url URL] [--config FILE]", served},
-		{"demo", "the server with an invented town: [--listen ADDRESS] [--data DIR]", asCode(runDemo)},
-		{"migrate", "bring the database up to date", asCode(runMigrate)},
-		{"doctor", "check the installation and say what to do", asCode(runDoctor)},
-		{"backup", "FILE: write everything to a new file, while the server runs; --check FILE: is it whole?", asCode(runBackup)},
-		{"restore", "FILE: fill an empty installation from a backup; it starts frozen", asCode(runRestore)},
-		{"institution", "create --name NAME [--slug SLUG] [--host HOST]… [--profile NAME]…", asCode(runInstitution)},
-		{"user", "create --email ADDRESS --name NAME --role ROLE… [--institution SLUG]: password on standard input, or a set-up link without one", asCode(runUser)},
-		{"token", "create --name NAME --role ROLE… [--institution SLUG]: prints an API token, once", asCode(runToken)},
-		{"bounce", "read a letter that came back from standard input: for the mail server's pipe", asCode(runBounce)},
-		{"tally", "count a participatory budget: FILE.pb… (arengo tally --help)", runTally},
-		{"verify", "check a published result: RESULT.json FILE.pb", runVerify},
-		{"version", "print the version", asCode(runVersion)},
+		{name: "serve", open: openServe},
+		{name: "demo", open: openDemo},
+		{name: "migrate", open: openMigrate},
+		{name: "doctor", open: openDoctor},
+		{name: "backup", open: openBackup},
+		{name: "restore", open: openRestore},
+		{name: "institution create", open: openInstitution},
+		{name: "user create", open: openUser},
+		{name: "token create", open: openToken},
+		{name: "audit verify", open: openAuditVerify},
+		{name: "audit head", open: openAuditHead},
+		{name: "key rotate", open: openKeyRotate},
+		{name: "bounce", open: openBounce},
+		{name: "tally", bare: func(ctx context.Context, in input) int { return runTally(ctx, in.args, in.stdin, in.stdout, in.stderr) }},
+		{name: "verify", bare: func(ctx context.Context, in input) int {
+			return runVerify(ctx, in.args, in.stdin, in.stdout, in.stderr)
+		}},
+		{name: "version", bare: func(_ context.Context, in input) int { in.say("cli.version", app.Version); return exitDone }},
 	}
 }
 
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
-		usage(stdout)
-		if len(args) == 0 {
-			return 2
-		}
-		return 0
-	}
-	for _, c := range commands() {
-		if c.name == args[0] {
-			return c.run(ctx, args[1:], stdin, stdout, stderr)
-		}
-	}
-	fmt.Fprintf(stderr, "arengo: there is no command %q\n\n", args[0])
-	usage(stderr)
-	return 2
-}
-
-func usage(w io.Writer) {
-	fmt.Fprint(w, "Arengo, the public square of a town.\n\n")
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  arengo %-12s %s\n", c.name, c.use)
-	}
-	fmt.Fprint(w, "\nSettings come from a file (--config), then the environment (ARENGO_…), then flags.\n")
-}
-
-// input is what a command gets.
+// input is what a command gets, and how it speaks.
 type input struct {
 	args           []string
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	p              *i18n.Printer
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	bundle, err := i18n.Load()
+	if err != nil {
+		io.WriteString(stderr, "arengo: "+err.Error()+"\n") // a defect of the build, which tests find
+		return exitFailed
+	}
+	in := input{args: args, stdin: stdin, stdout: stdout, stderr: stderr,
+		p: bundle.For(config.Language(args, os.Getenv, os.ReadFile), time.Local)}
+	if len(args) == 0 {
+		in.overview(stderr)
+		return exitUsage
+	}
+	if first := args[0]; first == "help" || asksHelp(first) {
+		return in.help(args[1:])
+	}
+	c, rest, err := find(args)
+	if err != nil {
+		in.fail(err)
+		return exitUsage
+	}
+	in.args = rest
+	if c.name == "" { // the first of two words, and help
+		in.family(args[0])
+		return exitDone
+	}
+	return in.do(ctx, c)
+}
+
+func asksHelp(s string) bool { return s == "--help" || s == "-help" || s == "-h" }
+
+// find is the command that the first words name. Without a name it is the first
+// of two words, followed by a wish for help.
+func find(args []string) (c command, rest []string, err error) {
+	all := commands()
+	var family []string
+	for _, c := range all {
+		words := strings.Fields(c.name)
+		if words[0] == args[0] && len(words) == 1 {
+			return c, args[1:], nil
+		}
+		if words[0] != args[0] {
+			continue
+		}
+		if len(args) > 1 && args[1] == words[1] {
+			return c, args[2:], nil
+		}
+		family = append(family, c.name)
+	}
+	if len(family) > 0 {
+		if len(args) > 1 && asksHelp(args[1]) {
+			return command{}, nil, nil
+		}
+		typed := strings.Join(args[:min(2, len(args))], " ")
+		return c, nil, fault.New(fault.Invalid, "cli.unknown", typed, config.Nearest(typed, family))
+	}
+	names := []string{"help"}
+	for _, c := range all {
+		names = append(names, c.name)
+		if first, _, two := strings.Cut(c.name, " "); two && !slices.Contains(names, first) {
+			names = append(names, first)
+		}
+	}
+	return c, nil, fault.New(fault.Invalid, "cli.unknown", args[0], config.Nearest(args[0], names))
+}
+
+// do reads the command line and the settings, and runs the command.
+func (in input) do(ctx context.Context, c command) int {
+	if c.bare != nil {
+		if c.name == "version" && len(in.args) > 0 && asksHelp(in.args[0]) {
+			in.about(c)
+			return exitDone
+		}
+		return c.bare(ctx, in)
+	}
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	act := c.open(set)
+	flags := config.Register(set)
+	if err := flags.Parse(in.args); errors.Is(err, flag.ErrHelp) {
+		in.about(c)
+		return exitDone
+	} else if err != nil {
+		in.fail(err)
+		in.warn("cli.see", c.name)
+		return exitUsage
+	}
+	if err := config.UnknownEnv(os.Environ()); err != nil {
+		in.fail(err)
+		return exitUsage
+	}
+	settings, err := flags.Load(os.Getenv, os.ReadFile)
+	if err != nil {
+		in.fail(err)
+		return exitUsage
+	}
+	in.args = settings.Args
+	err = act(ctx, in, settings)
+	var quiet errSaid
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &quiet):
+		return quiet.code
+	}
+	in.fail(err)
+	if wrong := (errUsage{}); errors.As(err, &wrong) {
+		in.warn("cli.see", c.name)
+		return exitUsage
+	}
+	return exitFailed
 }
 
 // errUsage is an error of the command line itself.
 type errUsage struct{ error }
 
-// asCode runs a command that returns an error: exit code 2 for a wrong command
-// line, 1 for anything else that went wrong.
-func asCode(do func(ctx context.Context, in input) error) func(context.Context, []string, io.Reader, io.Writer, io.Writer) int {
-	return func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-		err := do(ctx, input{args, stdin, stdout, stderr})
-		if err == nil {
-			return 0
-		}
-		fmt.Fprintln(stderr, "arengo:", said(err))
-		if wrong := (errUsage{}); errors.As(err, &wrong) {
-			return 2
-		}
-		return 1
+func (e errUsage) Unwrap() error { return e.error }
+
+// errSaid ends a command that has said all there is to say.
+type errSaid struct{ code int }
+
+func (errSaid) Error() string { return "said" }
+
+// usage is a fault of the command line.
+func usage(key string, args ...any) error {
+	return errUsage{fault.New(fault.Invalid, key, args...)}
+}
+
+// words refuses more or fewer words than a command takes; what names them.
+func (in input) words(want int, what string) error {
+	switch {
+	case len(in.args) > want:
+		return usage("cli.too_many", in.args[want])
+	case len(in.args) < want:
+		return usage(what)
 	}
-}
-
-func served(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return asCode(runServe)(ctx, args, stdin, stdout, stderr)
-}
-
-func runVersion(_ context.Context, in input) error {
-	_, err := fmt.Fprintln(in.stdout, "arengo", app.Version)
-	return err
+	return nil
 }
 
 // logger writes one line of text for each event, for a terminal or the journal.

@@ -7,231 +7,252 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"strings"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/app"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/demo"
-	"codeberg.org/arengo/arengo/internal/fault"
-	"codeberg.org/arengo/arengo/internal/i18n"
-	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"codeberg.org/arengo/arengo/internal/newsletter"
-	"codeberg.org/arengo/arengo/internal/secret"
 )
 
-// settings reads flags, environment and file; rest are the arguments that are
-// no flags.
-func settings(in input) (c config.Config, rest []string, err error) {
-	if err := config.UnknownEnv(os.Environ()); err != nil {
-		return c, nil, errUsage{err}
+func openServe(*flag.FlagSet) action {
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		log := logger(in.stderr, c.LogLevel)
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		a, err := app.Open(ctx, c, log)
+		if err != nil {
+			return err
+		}
+		log.Info("serving", "address", "http://"+l.Addr().String(), "base_url", hostname.Readable(c.BaseURL), "data", c.Data)
+		return a.Serve(ctx, l)
 	}
-	c, err = config.Load(in.args, os.Getenv)
-	if err != nil {
-		return c, nil, errUsage{err}
-	}
-	return c, c.Args, nil
 }
 
-// only refuses arguments that a command does not take.
-func only(rest []string, most int) error {
-	if len(rest) > most {
-		return errUsage{fmt.Errorf("unexpected argument %q", rest[most])}
+func openDemo(*flag.FlagSet) action {
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		return demo.Run(ctx, demo.Options{Config: c, Log: logger(in.stderr, "warn"), Out: in.stdout})
 	}
-	return nil
 }
 
-func runServe(ctx context.Context, in input) error {
-	c, rest, err := settings(in)
-	if err != nil {
-		return err
+func openMigrate(*flag.FlagSet) action {
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		d, err := app.FoundDB(ctx, c, logger(in.stderr, c.LogLevel))
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		done, err := d.Applied(ctx)
+		if err != nil {
+			return err
+		}
+		in.say("cli.migrated", len(done), done[len(done)-1])
+		return nil
 	}
-	if err := only(rest, 0); err != nil {
-		return err
-	}
-	log := logger(in.stderr, c.LogLevel)
-	l, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", c.Listen, err)
-	}
-	defer l.Close()
-	a, err := app.Open(ctx, c, log)
-	if err != nil {
-		return err
-	}
-	log.Info("serving", "address", "http://"+l.Addr().String(), "base_url", c.BaseURL, "data", c.Data)
-	return a.Serve(ctx, l)
 }
 
-func runDemo(ctx context.Context, in input) error {
-	c, rest, err := settings(in)
-	if err != nil {
-		return err
-	}
-	if err := only(rest, 0); err != nil {
-		return err
-	}
-	return demo.Run(ctx, demo.Options{Config: c, Log: logger(in.stderr, "warn"), Out: in.stdout})
-}
-
-func runMigrate(ctx context.Context, in input) error {
-	c, rest, err := settings(in)
-	if err != nil {
-		return err
-	}
-	if err := only(rest, 0); err != nil {
-		return err
-	}
-	d, err := app.FoundDB(ctx, c, logger(in.stderr, c.LogLevel))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	done, err := d.Applied(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(in.stdout, "the database is up to date: %d migrations, last %s\n", len(done), done[len(done)-1])
-	return err
-}
-
-// runBackup writes a backup, of a database of an earlier version too, so that one
+// openBackup writes a backup, of a database of an earlier version too, so that one
 // can be made before an upgrade; or it reads one and says whether it is whole.
-func runBackup(ctx context.Context, in input) error {
-	f := flag.NewFlagSet("arengo backup", flag.ContinueOnError)
-	f.SetOutput(in.stderr)
-	check := f.Bool("check", false, "read FILE from end to end instead, and say whether it is whole")
-	flags := config.Register(f)
-	if err := flags.Parse(in.args); err != nil {
-		return errUsage{err}
+func openBackup(f *flag.FlagSet) action {
+	check := f.Bool("check", false, "")
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(1, "cli.backup.missing"); err != nil {
+			return err
+		}
+		file := in.args[0]
+		if *check {
+			said, err := app.CheckBackup(ctx, file)
+			if err == nil {
+				in.say("cli.backup.whole", file, said)
+			}
+			return err
+		}
+		if err := backupTo(ctx, c, file); err != nil {
+			return err
+		}
+		in.say("cli.backup.done", file, c.MasterKey)
+		return nil
 	}
-	c, err := flags.Load(os.Getenv, os.ReadFile)
-	if err != nil {
-		return errUsage{err}
+}
+
+func openRestore(*flag.FlagSet) action {
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(1, "cli.restore.missing"); err != nil {
+			return err
+		}
+		if err := app.Restore(ctx, c, in.args[0], time.Now()); err != nil {
+			return err
+		}
+		in.say("cli.restore.done")
+		return nil
 	}
-	if len(c.Args) != 1 {
-		return errUsage{errors.New("name the file: arengo backup FILE, or arengo backup --check FILE")}
-	}
-	file := c.Args[0]
-	if *check {
-		said, err := app.CheckBackup(ctx, file)
+}
+
+// openBounce counts a letter that came back (RFC 3464). A mail server hands it
+// over: letters@example.org: "|arengo bounce --data /var/lib/arengo".
+func openBounce(*flag.FlagSet) action {
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		d, err := app.UpToDateDB(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		n, err := newsletter.ReceiveBounce(ctx, d, in.stdin, time.Now())
 		if err == nil {
-			_, err = fmt.Fprintf(in.stdout, "%s is whole: %s\n", file, said)
+			in.say("cli.bounce.done", n)
 		}
 		return err
 	}
+}
+
+// openAuditVerify reads the audit log of every institution from end to end.
+func openAuditVerify(f *flag.FlagSet) action {
+	against := f.String("against", "", "")
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		var heads []byte
+		if *against != "" {
+			var err error
+			if heads, err = os.ReadFile(*against); err != nil {
+				return err
+			}
+		}
+		d, err := app.UpToDateDB(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		all, err := app.VerifyAudit(ctx, d, heads)
+		if err != nil {
+			return err
+		}
+		code := exitDone
+		for _, v := range all {
+			in.say("cli.audit.entries", v.Slug, v.Entries)
+			switch {
+			case v.Broken > 0:
+				code = exitFailed
+				in.say("cli.audit.broken."+string(v.Why), v.Broken)
+			case v.Entries > 0 && v.Sealed == 0:
+				code = exitFailed
+				in.say("cli.audit.unsealed")
+			case v.Sealed > 1:
+				in.say("cli.audit.sealed_from", v.Sealed)
+			default:
+				in.say("cli.audit.sealed")
+			}
+			if *against != "" {
+				in.say("cli.audit.heads", v.Heads)
+			}
+			if v.Head != "" {
+				code = exitFailed
+				in.say("cli.audit.head_differs", v.Head)
+			}
+		}
+		if *against != "" && code == exitDone && len(all) > 0 {
+			n := 0
+			for _, v := range all {
+				n += v.Heads
+			}
+			if n == 0 {
+				in.warn("cli.audit.no_heads", *against)
+				code = exitFailed
+			}
+		}
+		return asError(code)
+	}
+}
+
+func asError(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	return errSaid{code}
+}
+
+// openAuditHead prints where the audit logs stand, to be kept elsewhere.
+func openAuditHead(*flag.FlagSet) action {
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		d, err := app.UpToDateDB(ctx, c)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		lines, err := app.AuditHeads(ctx, d, time.Now())
+		for _, l := range lines {
+			fmt.Fprintln(in.stdout, l)
+		}
+		return err
+	}
+}
+
+// openKeyRotate puts a new master key in the place of the old one. A backup comes
+// first: a file is named, or it is said that there is one.
+func openKeyRotate(f *flag.FlagSet) action {
+	file := f.String("backup", "", "")
+	without := f.Bool("without-backup", false, "")
+	return func(ctx context.Context, in input, c config.Config) error {
+		if err := in.words(0, ""); err != nil {
+			return err
+		}
+		if (*file == "") == !*without {
+			return usage("cli.key_rotate.backup")
+		}
+		if *file != "" {
+			if err := backupTo(ctx, c, *file); err != nil {
+				return err
+			}
+			in.say("cli.key_rotate.backed_up", *file)
+		}
+		r, err := app.RotateKey(ctx, c, time.Now())
+		if err != nil {
+			return err
+		}
+		if r.Resumed {
+			in.say("cli.key_rotate.resumed")
+		}
+		in.say("cli.key_rotate.done", r.Sealed, r.Audit, c.MasterKey, r.Kept)
+		if r.Lost > 0 {
+			in.warn("cli.key_rotate.lost", r.Lost)
+		}
+		return nil
+	}
+}
+
+func backupTo(ctx context.Context, c config.Config, file string) (err error) {
 	d, _, err := app.ExistingDB(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { err = errors.Join(err, d.Close()) }()
 	store, err := app.OpenBlobs(c)
 	if err != nil {
 		return err
 	}
-	if err := app.Backup(ctx, d, store, file, time.Now()); err != nil {
+	now := time.Now()
+	if err := app.Backup(ctx, d, store, file, now); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(in.stdout, "wrote %s\nThe master key is not in it. Keep a copy of %s in another place: without it channels must be connected again.\n", file, c.MasterKey)
-	return err
-}
-
-func runRestore(ctx context.Context, in input) error {
-	c, rest, err := settings(in)
-	if err != nil {
-		return err
-	}
-	if len(rest) != 1 {
-		return errUsage{errors.New("name the backup: arengo restore FILE")}
-	}
-	if err := app.Restore(ctx, c, rest[0], time.Now()); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(in.stdout, "restored. Everything that was scheduled is frozen: look at it and lift the freeze at /redazione/blocco.")
-	return err
-}
-
-// runBounce counts a letter that came back (RFC 3464). A mail server hands it
-// over: letters@example.org: "|arengo bounce --data /var/lib/arengo".
-func runBounce(ctx context.Context, in input) error {
-	c, rest, err := settings(in)
-	if err != nil {
-		return err
-	}
-	if err := only(rest, 0); err != nil {
-		return err
-	}
-	d, err := app.UpToDateDB(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	n, err := newsletter.ReceiveBounce(ctx, d, in.stdin, time.Now())
-	if err == nil {
-		_, err = fmt.Fprintf(in.stdout, "%d letters counted as not delivered\n", n)
-	}
-	return err
-}
-
-// runDoctor looks at an installation as an administrator would, and says what to
-// do about what it finds. It changes nothing.
-func runDoctor(ctx context.Context, in input) error {
-	c, _, err := settings(in)
-	if err != nil {
-		return err
-	}
-	bad := 0
-	check := func(what string, err error, advice string) {
-		if err == nil {
-			fmt.Fprintf(in.stdout, "ok    %s\n", what)
-			return
-		}
-		bad++
-		fmt.Fprintf(in.stdout, "BAD   %s: %s\n      %s\n", what, said(err), advice)
-	}
-	d, err := app.UpToDateDB(ctx, c)
-	check("database", err, "Check --data or --database, the space on the disk and who owns the folder.")
-	if err != nil {
-		return errors.New("the rest cannot be checked without the database")
-	}
-	defer d.Close()
-	_, err = secret.Load(c.MasterKey)
-	check("master key "+c.MasterKey, err, "Put the saved copy of the key back; without it channels must be connected again.")
-	for _, f := range app.Findings(ctx, c, d, time.Now()) {
-		check(f.What, f.Err, f.Advice)
-	}
-	at, err := jobs.Ticked(ctx, d)
-	if err == nil && time.Since(at) > 4*jobs.TickEvery {
-		err = fmt.Errorf("last seen %s", at.Local().Format("2006-01-02 15:04"))
-	}
-	check("scheduler", err, "The server is not running, or does no work: start it, and look at its log.")
-	if bad > 0 {
-		return fmt.Errorf("%d things need attention", bad)
-	}
-	return nil
-}
-
-// said is an error in words: a fault's own text, in Italian or English as the
-// environment's language says.
-func said(err error) string {
-	var f *fault.Error
-	if !errors.As(err, &f) {
-		return err.Error()
-	}
-	bundle, loadErr := i18n.Load()
-	if loadErr != nil {
-		return err.Error()
-	}
-	lang := i18n.Italian
-	if v := os.Getenv("LANG"); v != "" && !strings.HasPrefix(v, "it") {
-		lang = i18n.English
-	}
-	text, fields := bundle.For(lang, time.UTC).Fault(err)
-	for name, t := range fields {
-		text += fmt.Sprintf("\n  %s: %s", name, t)
-	}
-	if f.Err != nil {
-		text += fmt.Sprintf(" (%v)", f.Err)
-	}
-	return text
+	return app.BackedUp(ctx, d, now)
 }

@@ -62,7 +62,7 @@ func TestTownWithAnAccentWritesLettersAndIsFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := db.NewID()
-	if err := a.sendLetter(t.Context(), letter{id, a.Box.Seal("letter/"+id, string(text))}); err != nil {
+	if err := a.sendLetter(t.Context(), letter{id, a.Box.Seal(letterPurpose(id), string(text))}); err != nil {
 		t.Fatalf("the letter does not leave: %v", err)
 	}
 	letters := 0

@@ -141,7 +141,11 @@ func (a *App) open(ctx context.Context) (err error) {
 		return err
 	}
 	a.optimize(ctx)
-	if a.Box, err = secret.Load(c.MasterKey); err != nil {
+	if a.Box, err = openBox(ctx, c, a.DB, a.Clock()); err != nil {
+		return err
+	}
+	a.DB.Marker = sealer{func() (*secret.Box, error) { return a.Box, nil }}
+	if err := a.sealAudit(ctx); err != nil {
 		return err
 	}
 	if a.bundle, err = i18n.Load(); err != nil {
@@ -242,6 +246,8 @@ func (a *App) openWork(ctx context.Context) error {
 	}
 	jobs.Handle(registry, a.tidy)
 	jobs.Handle(registry, a.sendLetter)
+	jobs.Handle(registry, a.leaveHead)
+	jobs.Every(registry, headEvery, auditHead{})
 	jobs.Every(registry, time.Hour, tidy{})
 	a.Jobs, err = jobs.New(ctx, a.DB, registry, jobs.Options{Log: a.Log, Deliveries: c.Deliveries, Poll: a.poll})
 	if err != nil {

@@ -147,7 +147,7 @@ func TestBackupMovesATownToTheOtherEngineAndStartsFrozen(t *testing.T) {
 			if err := app.Restore(ctx, to, file, time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			if err := app.Restore(ctx, to, file, time.Now()); err == nil || !strings.Contains(err.Error(), "not empty") {
+			if err := app.Restore(ctx, to, file, time.Now()); err == nil || !strings.Contains(err.Error(), "backup.not_empty") {
 				t.Fatalf("restored over a town that is there: %v", err)
 			}
 			to.MasterKey = w.config.MasterKey

@@ -12,6 +12,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // archive is a backup that is being read.
@@ -26,28 +28,28 @@ var errOtherContent = errors.New("its content is not what its name says")
 
 // CheckBackup reads a backup from end to end and says what is in it, or what is
 // wrong with it. It needs no installation.
-func CheckBackup(ctx context.Context, file string) (said string, err error) {
+func CheckBackup(ctx context.Context, file string) (said fault.Text, err error) {
 	a, err := openArchive(file)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
+		return said, err
 	}
 	defer a.zip.Close()
 	if err := a.check(ctx); err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
+		return said, damaged(file, err)
 	}
 	for hash, f := range a.media {
 		if err := ctx.Err(); err != nil {
-			return "", err
+			return said, err
 		}
 		if got, err := digest(f); err != nil || got != hash {
-			return "", errors.Join(err, fmt.Errorf("%s: media %s: %w", file, hash, errOtherContent))
+			return said, damaged(file, errors.Join(err, fmt.Errorf("media %s: %w", hash, errOtherContent)))
 		}
 	}
 	rows := 0
 	for _, t := range a.manifest.Tables {
 		rows += t.Rows
 	}
-	return fmt.Sprintf("made %s, %d rows in %d tables, %d media", a.manifest.Made.Format("2006-01-02 15:04 UTC"), rows, len(a.manifest.Tables), len(a.media)), nil
+	return fault.Text{Key: "backup.holds", Args: []any{a.manifest.Made, rows, len(a.manifest.Tables), len(a.media)}}, nil
 }
 
 func digest(f *zip.File) (string, error) {
@@ -65,13 +67,13 @@ func digest(f *zip.File) (string, error) {
 func openArchive(file string) (*archive, error) {
 	z, err := zip.OpenReader(file)
 	if errors.Is(err, zip.ErrFormat) {
-		err = errNoBackup
+		return nil, noBackup(file)
 	}
 	if err != nil {
 		return nil, err
 	}
 	a := &archive{zip: z, media: map[string]*zip.File{}}
-	if a.manifest, err = readManifest(z); err != nil {
+	if a.manifest, err = readManifest(z, file); err != nil {
 		z.Close()
 		return nil, err
 	}
@@ -83,19 +85,28 @@ func openArchive(file string) (*archive, error) {
 	return a, nil
 }
 
-var errNoBackup = errors.New("this is not a backup of Arengo, or it is not whole")
+// noBackup refuses a file that is none of ours, or the beginning of one.
+func noBackup(file string) error { return fault.New(fault.Invalid, "backup.none", file) }
 
-func readManifest(z *zip.ReadCloser) (m manifest, err error) {
+// damaged says that a backup is not what it was when it was written, and where.
+func damaged(file string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || fault.Of(err).Kind != fault.Internal {
+		return err
+	}
+	return fault.New(fault.Invalid, "backup.damaged", file, err.Error()).Because(err)
+}
+
+func readManifest(z *zip.ReadCloser, file string) (m manifest, err error) {
 	f, err := z.Open("manifest.json")
 	if err != nil {
-		return m, errNoBackup
+		return m, noBackup(file)
 	}
 	defer f.Close()
 	if err := json.NewDecoder(f).Decode(&m); err != nil {
-		return m, fmt.Errorf("its manifest: %w", err)
+		return m, damaged(file, fmt.Errorf("its manifest: %w", err))
 	}
 	if m.Format != backupFormat {
-		return m, fmt.Errorf("backup format %d is unknown to this version", m.Format)
+		return m, fault.New(fault.Unavailable, "backup.other_version", m.Version)
 	}
 	return m, nil
 }

@@ -22,6 +22,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/blob"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/disk"
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // A backup is one zip file: every table as JSON lines, every media file, and a
@@ -50,14 +51,14 @@ type dumped struct {
 const backupFormat = 1
 
 // passing are the tables whose rows are of no use elsewhere.
-var passing = []string{"heartbeat", "session", "one_time_link", "known_device", "rate_limit", "api_answer", "channel_pending"}
+var passing = []string{"heartbeat", "session", "one_time_link", "known_device", "rate_limit", "api_answer", "channel_pending", "master_key"}
 
 // Backup writes a consistent copy of everything to a new file, while the server
 // may be running. A file that exists is not overwritten, and one that a crash
 // left half written does not have the name.
 func Backup(ctx context.Context, d *db.DB, store blob.Store, file string, now time.Time) (err error) {
 	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, fmt.Errorf("backup: %s exists already", file))
+		return errors.Join(err, fault.Clash("backup.exists", file))
 	}
 	f, err := disk.Create(filepath.Dir(file), filepath.Base(file)+".*.part")
 	if err != nil {

@@ -76,6 +76,9 @@ func ExistingDB(ctx context.Context, c config.Config) (d *db.DB, pending []strin
 			err = none
 		}
 	}
+	if err == nil && len(pending) == 0 {
+		d.Marker, err = marker(ctx, c, d)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, d.Close())
 	}
@@ -89,7 +92,10 @@ func openDB(ctx context.Context, c config.Config, log *slog.Logger) (*db.DB, err
 	if err != nil {
 		return nil, err
 	}
-	if err := upgrade(ctx, c, d, log); err != nil {
+	if err = upgrade(ctx, c, d, log); err == nil {
+		d.Marker, err = marker(ctx, c, d)
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil

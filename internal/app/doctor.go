@@ -2,97 +2,128 @@ package app
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	"codeberg.org/arengo/arengo/internal/audit"
-	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
-	"codeberg.org/arengo/arengo/internal/institution"
-	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
-// Finding is one thing that was looked at, and what to do when it is wrong.
+// State is how a thing that was looked at is.
+type State string
+
+// The states. Only Bad counts as needing attention: a Note is worth knowing, and
+// Unknown could not be asked from here.
+const (
+	Well    State = "ok"
+	Note    State = "note"
+	Bad     State = "bad"
+	Unknown State = "unknown"
+)
+
+// Finding is one thing that was looked at. What was found and what to do about it
+// are texts of the catalogue, doctor.CHECK.CODE and doctor.CHECK.CODE.do.
 type Finding struct {
-	What   string
-	Err    error
-	Advice string
+	Check string // what was looked at
+	About string // which of them: a file, an institution, a channel
+	State State
+	Code  string // what was found; "" when it is well
+	Args  []any
 }
 
-// Findings looks at what an administrator is responsible for.
-func Findings(ctx context.Context, c config.Config, d *db.DB, now time.Time) (all []Finding) {
-	add := func(what string, err error, advice string) { all = append(all, Finding{what, err, advice}) }
-	add("data folder "+c.Data, writable(c.Data), "The server's user must own it, and the disk must have room.")
-	base, err := url.Parse(c.BaseURL)
-	if err == nil && base.Scheme != "https" && !local(base.Hostname()) {
-		err = errors.New("it is not https: passwords and sessions would travel in the open")
-	}
-	add("base URL "+c.BaseURL, err, "Put a reverse proxy with a certificate in front and set base_url to the https address.")
-	if c.SMTP.Host == "" && !c.Demo {
-		add("mail", errors.New("no mail server is set: letters stay in the folder "+filepath.Join(c.Data, "outbox")), "Set smtp.host and the other smtp settings.")
-	}
-	var institutions []institution.Institution
-	err = d.Read(ctx, func(tx *db.Tx) (err error) {
-		if institutions, err = institution.All(ctx, tx); err != nil {
-			return err
-		}
-		if len(institutions) == 0 {
-			return errors.New("there is none yet")
-		}
-		return nil
-	})
-	add("institutions", err, "Create one: arengo institution create --name \"Comune di …\"")
-	for _, i := range institutions {
-		all = append(all, findingsOf(ctx, d, i, now)...)
-	}
-	return all
+// Examination says what Doctor is to look at, and how it asks the world.
+type Examination struct {
+	Now        time.Time
+	Letter     string // address of a test letter; "" sends none
+	BounceUser string // user of the machine as whom the way of bounces is tried; "" for none
+
+	// Self is the program; "" is the one that runs. TXT asks the DNS; Reach asks for an
+	// address; nil: the real ones.
+	Self  string
+	TXT   func(ctx context.Context, name string) ([]string, error)
+	Reach func(ctx context.Context, address string) error
 }
 
-func findingsOf(ctx context.Context, d *db.DB, i institution.Institution, now time.Time) (all []Finding) {
-	_ = d.Read(ctx, func(tx *db.Tx) error {
-		n, broken, err := audit.Verify(ctx, tx, i.ID)
-		if err == nil && broken > 0 {
-			err = fmt.Errorf("entry %d does not fit the one before it", broken)
-		}
-		all = append(all, Finding{fmt.Sprintf("%s: audit log, %d entries", i.Slug, n), err, "Somebody changed the database by hand. Compare with a backup."})
-		channels, err := channel.List(ctx, tx, i.ID)
-		if err != nil {
-			all = append(all, Finding{i.Slug + ": channels", err, ""})
-		}
-		for _, c := range channels {
-			var err error
-			if c.State != channel.Connected {
-				err = fmt.Errorf("%s (%s) since %s", c.State, c.Code, c.FailingSince.Format("2006-01-02 15:04 UTC"))
-			}
-			all = append(all, Finding{fmt.Sprintf("%s: channel %s", i.Slug, c.Name), err, "Open /redazione/canali and connect it again, or wait if the platform is down."})
-		}
-		troubles, err := publishing.Troubles(ctx, tx, i.ID, now, 1000)
-		if err == nil && len(troubles) > 0 {
-			err = fmt.Errorf("%d are late, refused or unconfirmed", len(troubles))
-		}
-		all = append(all, Finding{i.Slug + ": deliveries", err, "Open /redazione/consegne."})
-		return nil
-	})
-	return all
+// doctor gathers findings.
+type doctor struct {
+	Examination
+	c    config.Config
+	base *url.URL
+	d    *db.DB // nil while the database cannot be used
+	all  []Finding
 }
 
-func writable(dir string) error {
-	f, err := os.CreateTemp(dir, ".doctor-")
+func (x *doctor) add(f Finding) { x.all = append(x.all, f) }
+
+func (x *doctor) well(check, about string) { x.add(Finding{Check: check, About: about, State: Well}) }
+
+func (x *doctor) bad(check, about, code string, args ...any) {
+	x.add(Finding{check, about, Bad, code, args})
+}
+
+func (x *doctor) note(check, about, code string, args ...any) {
+	x.add(Finding{check, about, Note, code, args})
+}
+
+// failed is a Bad finding because of an error, in words when there are any.
+func (x *doctor) failed(check, about string, err error) {
+	x.bad(check, about, "failed", inWords(err))
+}
+
+// inWords is an error as an argument of a text.
+func inWords(err error) any {
+	f := fault.Of(err)
+	if f.Kind != fault.Internal && len(f.Fields) == 0 {
+		return f.Text
+	}
+	if t, ok := fault.System(err); ok {
+		return t
+	}
+	return err.Error()
+}
+
+// Doctor looks at an installation as an administrator would. It changes nothing,
+// and looks at all it can when a part fails.
+func Doctor(ctx context.Context, c config.Config, e Examination) []Finding {
+	x := &doctor{Examination: e, c: c}
+	if x.TXT == nil {
+		x.TXT = net.DefaultResolver.LookupTXT
+	}
+	if x.Reach == nil {
+		x.Reach = reach
+	}
+	x.base, _ = url.Parse(c.BaseURL) // it was checked when it was read
+	x.files()
+	d, err := UpToDateDB(ctx, c)
 	if err != nil {
-		return err
+		x.failed("database", x.place(), err)
+	} else {
+		defer d.Close()
+		x.d = d
+		x.database(ctx)
 	}
-	f.Close()
-	return os.Remove(f.Name())
+	x.key(ctx)
+	x.clock(ctx)
+	x.address(ctx)
+	x.mail(ctx)
+	x.bounces(ctx)
+	x.settings()
+	if x.d != nil {
+		x.work(ctx)
+		x.institutions(ctx)
+	}
+	return x.all
 }
 
-func local(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+// place is where the database is, without a password.
+func (x *doctor) place() string {
+	if x.c.Database == "" {
+		return address(x.c)
+	}
+	if u, err := url.Parse(x.c.Database); err == nil {
+		return u.Redacted()
+	}
+	return "postgres"
 }

@@ -23,6 +23,8 @@ type letter struct {
 
 func (letter) Kind() string { return "app.letter" }
 
+func letterPurpose(id string) string { return "letter/" + id }
+
 // letters hands auth's mail to the queue.
 type letters struct{ app *App }
 
@@ -35,13 +37,13 @@ func (l letters) SendMail(ctx context.Context, tx *db.Tx, m auth.Mail) error {
 		return err
 	}
 	id := db.NewID()
-	return l.app.Jobs.Enqueue(ctx, tx, letter{id, l.app.Box.Seal("letter/"+id, string(text))}, jobs.When{Queue: jobs.Letters})
+	return l.app.Jobs.Enqueue(ctx, tx, letter{id, l.app.Box.Seal(letterPurpose(id), string(text))}, jobs.When{Queue: jobs.Letters})
 }
 
 // sendLetter sends a stored letter. One whose fate is unknown is not sent again:
 // the person asks for another.
 func (a *App) sendLetter(ctx context.Context, j letter) error {
-	text, err := a.Box.Open("letter/"+j.ID, j.Sealed)
+	text, err := a.Box.Open(letterPurpose(j.ID), j.Sealed)
 	if err != nil {
 		return jobs.Never(err)
 	}

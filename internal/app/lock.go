@@ -8,6 +8,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/disk"
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 // hold makes this process the only one that serves, migrates or restores a
@@ -27,7 +28,7 @@ func hold(c config.Config) (release func(), err error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
-		return release, fmt.Errorf("another Arengo is using %s: stop it first, or choose another folder with --data", c.Data)
+		return release, fault.Clash("fault.folder_taken", c.Data)
 	}
 	return func() { f.Close() }, nil
 }

@@ -23,6 +23,7 @@ type ledger struct {
 	late       *prometheus.Desc
 	tick       *prometheus.Desc
 	channels   *prometheus.Desc
+	given      *prometheus.Desc
 	frozen     *prometheus.Desc
 	success    *prometheus.Desc
 	lag        *prometheus.Desc
@@ -58,6 +59,7 @@ func newMetrics(a *App) *prometheus.Registry {
 		success:    prometheus.NewDesc("arengo_source_success_seconds", "When a source was last read to its end, Unix time.", []string{"platform", "channel"}, nil),
 		lag:        prometheus.NewDesc("arengo_source_lag_seconds", "How old our knowledge of a source is.", []string{"platform", "channel"}, nil),
 		waiting:    prometheus.NewDesc("arengo_conversations_waiting", "Open conversations that wait for a word of ours.", []string{"platform"}, nil),
+		given:      prometheus.NewDesc("arengo_given_up_total", "Work that was given up for good, such as a letter that could not be made.", []string{"kind", "reason"}, nil),
 		frozen:     prometheus.NewDesc("arengo_frozen_institutions", "Institutions whose schedule is frozen.", nil, nil),
 	})
 	return r
@@ -65,7 +67,7 @@ func newMetrics(a *App) *prometheus.Registry {
 
 // Describe tells Prometheus what there is.
 func (l *ledger) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen, l.success, l.lag, l.waiting,
+	for _, d := range []*prometheus.Desc{l.deliveries, l.late, l.tick, l.channels, l.frozen, l.success, l.lag, l.waiting, l.given,
 		l.workers, l.busy, l.stuck, l.queued, l.oldest, l.silent, l.aside, l.jumps, l.jumped} {
 		c <- d
 	}
@@ -100,6 +102,9 @@ func (l *ledger) Collect(c chan<- prometheus.Metric) {
 				return nil
 			}
 			return all
+		}
+		for _, r := range read(2, `SELECT kind, reason, times FROM given_up`) {
+			c <- prometheus.MustNewConstMetric(l.given, prometheus.CounterValue, float64(r.n), r.labels...)
 		}
 		waiting, err := jobs.Queue(ctx, tx, time.Now())
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/webpush"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/inbox/office"
 	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -40,7 +41,7 @@ func Restore(ctx context.Context, c config.Config, file string, now time.Time) (
 		return err
 	}
 	defer a.zip.Close()
-	if err := a.check(ctx); err != nil {
+	if err := damaged(file, a.check(ctx)); err != nil {
 		return err
 	}
 	release, err := hold(c)
@@ -53,6 +54,7 @@ func Restore(ctx context.Context, c config.Config, file string, now time.Time) (
 		return err
 	}
 	defer d.Close()
+	d.Marker = lazily(c, "")
 	store, err := OpenBlobs(c)
 	if err != nil {
 		return err
@@ -105,7 +107,7 @@ func (a *archive) prepare(ctx context.Context, d *db.DB) error {
 	}
 	have, err := d.Applied(ctx)
 	if err == nil && !slices.Equal(have, want) {
-		err = fmt.Errorf("the backup is of version %s of Arengo, whose tables are others than those of this empty database: restore into a new data folder or a new database, with that version or a newer one", a.manifest.Version)
+		err = fault.New(fault.Unavailable, "backup.other_version", a.manifest.Version)
 	}
 	return err
 }
@@ -117,7 +119,7 @@ func empty(ctx context.Context, tx *db.Tx) error {
 		return err
 	}
 	if n > 0 {
-		return errors.New("this database is not empty; restore into a new data folder or a new database")
+		return fault.Clash("backup.not_empty")
 	}
 	return nil
 }

@@ -34,6 +34,8 @@ var bounded = map[string]string{
 	"passkey":            "the devices of a person",
 	"oidc_identity":      "the accounts of a person",
 	"heartbeat":          "one for each kind of scheduled work",
+	"master_key":         "one row",
+	"given_up":           "one for each kind of work and reason, both of the program",
 	"newsletter_setting": "one for each institution",
 	"comment_setting":    "one for each institution",
 	"comment_silent":     "profiles",

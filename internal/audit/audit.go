@@ -1,7 +1,9 @@
 // Package audit keeps an append-only record of what was done, by whom.
 //
 // Each row holds the SHA-256 of its content and of the row before it, so that a
-// row changed or removed later breaks the chain (Verify). Rows are written in
+// row changed or removed later breaks the chain, and a keyed hash of that, so that
+// whoever holds the database without the master key cannot make another chain
+// (Verify). Who holds both can, from the last head on that left the house (Head). Rows are written in
 // the transaction of the act itself: no act without its record, nor the reverse.
 // The detail names things by identifier; it holds no text of citizens.
 package audit
@@ -30,6 +32,7 @@ type Entry struct {
 	Subject       string // identifier of what it was done to
 	Detail        string // JSON
 	Prev, Hash    string // hexadecimal
+	MAC           string // of Hash, by the master key; empty in entries from before there were seals
 }
 
 // hash is over the fields in order, separated by a byte no field can hold.
@@ -62,47 +65,30 @@ func Record(ctx context.Context, tx *db.Tx, institutionID, action, subject strin
 	}
 	e.Seq++
 	e.Hash = e.hash()
+	if e.MAC, err = tx.Mark(purpose(institutionID), e.Hash); err != nil {
+		return fmt.Errorf("seal audit entry: %w", err)
+	}
 	_, err = tx.Exec(ctx, `
-		INSERT INTO audit (institution_id, seq, at, person_id, action, subject, detail, prev, hash)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		e.InstitutionID, e.Seq, db.At(e.At), e.PersonID, e.Action, e.Subject, e.Detail, e.Prev, e.Hash)
+		INSERT INTO audit (`+columns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		e.InstitutionID, e.Seq, db.At(e.At), e.PersonID, e.Action, e.Subject, e.Detail, e.Prev, e.Hash, e.MAC)
 	return err
 }
 
+// purpose keeps the seals of one institution's log out of another's.
+func purpose(institutionID string) string { return "audit/" + institutionID }
+
 func scan(s db.Scanner) (e Entry, err error) {
 	var at int64
-	err = s.Scan(&e.InstitutionID, &e.Seq, &at, &e.PersonID, &e.Action, &e.Subject, &e.Detail, &e.Prev, &e.Hash)
+	err = s.Scan(&e.InstitutionID, &e.Seq, &at, &e.PersonID, &e.Action, &e.Subject, &e.Detail, &e.Prev, &e.Hash, &e.MAC)
 	e.At = db.When(at)
 	return e, err
 }
 
-const columns = `institution_id, seq, at, person_id, action, subject, detail, prev, hash`
+const columns = `institution_id, seq, at, person_id, action, subject, detail, prev, hash, mac`
 
 // Latest lists the entries before seq, newest first; seq 0 starts at the newest.
 func Latest(ctx context.Context, tx *db.Tx, institutionID string, before int64, limit int) ([]Entry, error) {
 	return db.All(ctx, tx, scan, `
 		SELECT `+columns+` FROM audit
 		WHERE institution_id = $1 AND ($2 = 0 OR seq < $2) ORDER BY seq DESC LIMIT $3`, institutionID, before, limit)
-}
-
-// Verify reads the whole chain and returns how many entries hold; broken is the
-// first that does not, or 0.
-func Verify(ctx context.Context, tx *db.Tx, institutionID string) (entries, broken int64, err error) {
-	rows, err := tx.Query(ctx, `SELECT `+columns+` FROM audit WHERE institution_id = $1 ORDER BY seq`, institutionID)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer rows.Close()
-	var prev string
-	for rows.Next() {
-		e, err := scan(rows)
-		if err != nil {
-			return entries, 0, err
-		}
-		if e.Seq != entries+1 || e.Prev != prev || e.Hash != e.hash() {
-			return entries, entries + 1, nil
-		}
-		entries, prev = e.Seq, e.Hash
-	}
-	return entries, 0, rows.Err()
 }

@@ -46,6 +46,7 @@ type listPage struct {
 	Verified bool
 	Holding  int64
 	Broken   int64 // the first entry that does not hold, or 0
+	Sealed   int64 // from which on they are sealed; 0: none is
 }
 
 func (g *pages) list(w http.ResponseWriter, r *http.Request) error {
@@ -84,7 +85,9 @@ func (p *listPage) read(ctx context.Context, tx *db.Tx, institutionID string, be
 		return err
 	}
 	if p.Verified {
-		p.Holding, p.Broken, err = Verify(ctx, tx, institutionID)
+		var r Report
+		r, err = Verify(ctx, tx, institutionID)
+		p.Holding, p.Broken, p.Sealed = r.Entries, r.Broken, r.Sealed
 	}
 	return err
 }

@@ -47,6 +47,7 @@ func (c *Config) names(p *problems) {
 		{"smtp.host", &c.SMTP.Host, hostname.ASCII, "config.expected.host"},
 		{"smtp.hello", &c.SMTP.Hello, hostname.ASCII, "config.expected.host"},
 		{"smtp.from", &c.SMTP.From, hostname.Mail, "config.expected.address"},
+		{"audit.letter", &c.Audit.Letter, hostname.Mail, "config.expected.address"},
 		{"smtp.dkim_domain", &c.SMTP.DKIMDomain, hostname.ASCII, "config.expected.host"},
 		{"s3.endpoint", &c.S3.Endpoint, hostname.HostPort, "config.expected.host"},
 	} {
@@ -116,13 +117,20 @@ func networks(p *problems, name string, all []string) {
 
 func (c *Config) checkSMTP(p *problems) {
 	oneOf(p, "smtp.tls", c.SMTP.TLS, "starttls", "tls", "none")
-	if a, err := mail.ParseAddress(c.SMTP.From); c.SMTP.From != "" && (err != nil || a.Address != c.SMTP.From || strings.ContainsFunc(a.Address, func(r rune) bool { return r > unicode.MaxASCII })) {
-		p.add("smtp.from", "config.expected.address")
-	}
+	address(p, "smtp.from", c.SMTP.From)
+	address(p, "audit.letter", c.Audit.Letter)
 	if c.SMTP.Host != "" && c.SMTP.From == "" {
 		p.add("smtp.from", "config.expected.together", "smtp.host")
 	}
 	together(p, map[string]string{"smtp.dkim_domain": c.SMTP.DKIMDomain, "smtp.dkim_selector": c.SMTP.DKIMSelector, "smtp.dkim_key": c.SMTP.DKIMKey})
+}
+
+// address refuses what is no plain mail address.
+func address(p *problems, name, value string) {
+	a, err := mail.ParseAddress(value)
+	if value != "" && (err != nil || a.Address != value || strings.ContainsFunc(value, func(r rune) bool { return r > unicode.MaxASCII })) {
+		p.add(name, "config.expected.address")
+	}
 }
 
 func (c *Config) checkServices(p *problems) {

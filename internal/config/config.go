@@ -3,6 +3,7 @@ package config
 import (
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,10 +28,11 @@ type Config struct {
 	Deliveries   int           // deliveries at the same time; 0: the default of jobs
 	PLCDirectory string        // of Bluesky identities; "" means the public one
 
-	SMTP SMTP
-	S3   S3
-	OIDC OIDC
-	Keep Keep
+	Audit Audit
+	SMTP  SMTP
+	S3    S3
+	OIDC  OIDC
+	Keep  Keep
 
 	// File is the configuration file that was read; "" without one.
 	File string
@@ -38,6 +40,24 @@ type Config struct {
 	Args []string
 
 	source map[string]Source
+	apart  map[string]bool // secrets in files of their own
+}
+
+// Audit says how the head of the audit log leaves the house, each day.
+type Audit struct {
+	Letter string // address that gets it
+	File   string // file to which it is appended, best on another machine's disk
+	Log    bool   // a line in the log, for a journal that is kept elsewhere
+}
+
+// HoldsSecret reports whether the configuration file itself holds a secret.
+func (c Config) HoldsSecret() bool {
+	for _, s := range table() {
+		if c.source[s.name] == FromFile && s.inFile && !c.apart[s.name] && s.get(&c) != "" && (s.secret || strings.Contains(s.get(&c), ":xxxxx@")) {
+			return true
+		}
+	}
+	return false
 }
 
 // SMTP is the mail server; without a Host letters go to a folder.

@@ -38,6 +38,7 @@ type Flags struct {
 	set   *flag.FlagSet
 	file  string
 	given map[string]string
+	words []string
 }
 
 // Register adds a flag for each setting that is no secret, and --config.
@@ -66,7 +67,7 @@ func (v flagValue) IsBoolFlag() bool   { return v.s.toggle }
 // Parse reads the command line. It fails with Invalid for an unknown flag and for
 // a value of the wrong kind, and with flag.ErrHelp when help was asked for.
 func (f *Flags) Parse(args []string) error {
-	err := f.set.Parse(args)
+	err := f.read(args)
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return err
 	}
@@ -84,6 +85,26 @@ func (f *Flags) Parse(args []string) error {
 		return fault.New(fault.Invalid, "config.flag.wrong", m[1], "--"+m[2]).Because(err)
 	}
 	return fault.New(fault.Invalid, "config.flag.form", strings.TrimPrefix(said, "bad flag syntax: ")).Because(err)
+}
+
+// read takes flags wherever they stand among the words; after -- all are words.
+func (f *Flags) read(args []string) error {
+	f.words = nil
+	rest := args
+	for {
+		if err := f.set.Parse(rest); err != nil {
+			return err
+		}
+		left := f.set.Args()
+		if len(left) == 0 {
+			return nil
+		}
+		if at := len(rest) - len(left); at > 0 && rest[at-1] == "--" {
+			f.words = append(f.words, left...)
+			return nil
+		}
+		f.words, rest = append(f.words, left[0]), left[1:]
+	}
 }
 
 // wrongValue is how package flag refuses a value.
@@ -116,7 +137,7 @@ func reason(err error) any {
 
 // Load puts the sources together and checks the whole.
 func (f *Flags) Load(env func(string) string, read func(string) ([]byte, error)) (Config, error) {
-	c := Config{source: map[string]Source{}, Args: f.set.Args()}
+	c := Config{source: map[string]Source{}, apart: map[string]bool{}, Args: f.words}
 	var p problems
 	rows := table()
 	for _, s := range rows {
@@ -147,6 +168,8 @@ func (f *Flags) Load(env func(string) string, read func(string) ([]byte, error))
 			continue
 		}
 		c.source[s.name] = source
+		_, inline := fromFile[s.name]
+		c.apart[s.name] = !inline
 		if err := s.set(&c, value); err != nil {
 			var e expected
 			errors.As(err, &e)

@@ -52,6 +52,10 @@ func table() []setting {
 		whole("deliveries", "0", 0, 10_000, func(c *Config) *int { return &c.Deliveries }),
 		text("plc_directory", "", func(c *Config) *string { return &c.PLCDirectory }),
 
+		text("audit.letter", "", func(c *Config) *string { return &c.Audit.Letter }),
+		text("audit.file", "", func(c *Config) *string { return &c.Audit.File }),
+		yesNo("audit.log", func(c *Config) *bool { return &c.Audit.Log }),
+
 		text("smtp.host", "", func(c *Config) *string { return &c.SMTP.Host }),
 		whole("smtp.port", "587", 1, 65535, func(c *Config) *int { return &c.SMTP.Port }),
 		text("smtp.user", "", func(c *Config) *string { return &c.SMTP.User }),

@@ -54,6 +54,16 @@ type DB struct {
 	pool        *pgxpool.Pool // nil on SQLite
 	path        string        // of the SQLite file
 	bus         bus
+
+	// Marker signs rows that nobody may write behind our back; nil in tests that
+	// have no key. It is set before the first transaction.
+	Marker Marker
+}
+
+// Marker makes keyed hashes, and knows them again.
+type Marker interface {
+	Mark(purpose, data string) (string, error)
+	Marked(purpose, data, mark string) (bool, error)
 }
 
 // Open connects to where: "postgres://…" or the path of a SQLite file.
@@ -229,6 +239,22 @@ type Tx struct {
 	pg      *pgx.Conn // the connection under tx; nil on SQLite
 	db      *DB
 	notices []Notice
+}
+
+// Mark is the keyed hash of data for a purpose; empty where there is no key.
+func (t *Tx) Mark(purpose, data string) (string, error) {
+	if t.db.Marker == nil {
+		return "", nil
+	}
+	return t.db.Marker.Mark(purpose, data)
+}
+
+// Marked reports whether a hash was made by Mark with the key that is in use.
+func (t *Tx) Marked(purpose, data, mark string) (bool, error) {
+	if t.db.Marker == nil {
+		return false, errors.New("no key to check a mark with")
+	}
+	return t.db.Marker.Marked(purpose, data, mark)
 }
 
 // Engine names the engine, for the few texts that must differ.

@@ -57,6 +57,8 @@ var exceptions = map[string]string{
 	"institution": "its id is the institution's",
 	"person":      "may serve several institutions",
 	"heartbeat":   "of the scheduler",
+	"master_key":  "of the installation",
+	"given_up":    "of the installation's work",
 
 	"session":       "a browser's; its person may serve several institutions",
 	"totp":          "a person's",

@@ -102,3 +102,12 @@ func IsFull(err error) bool {
 func IsFailing(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO)
 }
+
+// Free is how many bytes a folder's file system still has for us.
+func Free(dir string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("space of %s: %w", dir, err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}

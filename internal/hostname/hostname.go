@@ -54,6 +54,9 @@ func HostPort(s string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if strings.Trim(port, "0123456789") != "" {
+		return "", ErrForm
+	}
 	if port != "" {
 		return net.JoinHostPort(host, port), nil
 	}

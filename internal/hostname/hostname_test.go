@@ -45,6 +45,11 @@ func TestAddressesKeepAllButTheHost(t *testing.T) {
 			t.Errorf("a host with a space became %q", got)
 		}
 	}
+	for typed, want := range map[string]string{"Cantù.example:8443": "xn--cant-ora.example:8443", "[2001:db8::1]:80": "[2001:db8::1]:80", "::1": "[::1]", "https://x.example/": "", "x.example:": "x.example"} {
+		if got, err := hostname.HostPort(typed); got != want || (err != nil) != (want == "") {
+			t.Errorf("HostPort(%q) = %q, %v; want %q", typed, got, err, want)
+		}
+	}
 	for typed, want := range map[string]string{"Urp@Cantù.example": "Urp@xn--cant-ora.example", "a@b": "a@b", "@b": "", "a": "", "a@b..c": ""} {
 		if got, err := hostname.Mail(typed); got != want || (err != nil) != (want == "") {
 			t.Errorf("Mail(%q) = %q, %v; want %q", typed, got, err, want)

@@ -72,22 +72,25 @@ func (proof) Kind() string { return "jobs.proof" }
 func Handle[T Args](r *Registry, do func(context.Context, T) error) {
 	var zero T
 	r.do[zero.Kind()] = func(ctx context.Context, a Args) error { return do(ctx, a.(T)) }
-	river.AddWorker(r.workers, &worker[T]{do: do, watch: r.watch})
+	river.AddWorker(r.workers, &worker[T]{do: do, registry: r})
 }
 
 type worker[T Args] struct {
 	river.WorkerDefaults[T]
-	do    func(context.Context, T) error
-	watch *watch
+	do       func(context.Context, T) error
+	registry *Registry
 }
 
 // Work passes the arguments on, where others can see for how long.
 func (w *worker[T]) Work(ctx context.Context, j *river.Job[T]) error {
-	ctx, done := w.watch.begin(ctx, j.Queue, j.Kind)
+	ctx, done := w.registry.watch.begin(ctx, j.Queue, j.Kind)
 	defer done()
 	err := w.do(ctx, j.Args)
 	if err != nil && Stopping(ctx) {
 		return Later(0) // not its fault: at once again, after the start
+	}
+	if err != nil && final(j.JobRow, err) {
+		w.registry.pool.giveUp(ctx, j.JobRow, err)
 	}
 	return err
 }

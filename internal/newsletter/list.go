@@ -166,7 +166,7 @@ func (l *List) workConfirm(ctx context.Context, j confirm) error {
 		if r.Ours {
 			return errors.New("the mail server refuses our letters")
 		}
-		return jobs.Never(errors.New("the mail server refuses the address"))
+		return jobs.Never(errors.Join(errors.New("the mail server refuses the address"), r.Err))
 	}
 	return errors.New("the mail server defers the letter")
 }

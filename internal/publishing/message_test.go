@@ -240,9 +240,9 @@ func TestEveryActLeavesItsRecordInTheChain(t *testing.T) {
 		w.out()
 		ctx := t.Context()
 		if err := d.Read(ctx, func(tx *db.Tx) error {
-			n, broken, err := audit.Verify(ctx, tx, w.inst.ID)
-			if n != 4 || broken != 0 {
-				t.Errorf("%d entries, broken at %d", n, broken)
+			r, err := audit.Verify(ctx, tx, w.inst.ID)
+			if r.Entries != 4 || r.Broken != 0 {
+				t.Errorf("%d entries, broken at %d", r.Entries, r.Broken)
 			}
 			return err
 		}); err != nil {

@@ -22,13 +22,14 @@ var ErrForged = errors.New("sealed text was changed or belongs elsewhere")
 // Box seals and opens. Safe for concurrent use.
 type Box struct {
 	current string
+	oldest  string // of all keys, retired ones too
 	keys    map[string]derived
 }
 
 // derived are the working keys of one master key: one key, one use (NIST SP
 // 800-108; made with HKDF, RFC 5869).
 type derived struct {
-	seal cipher.AEAD
+	seal cipher.AEAD // nil for a retired key: it opens nothing
 	mac  []byte
 }
 
@@ -42,15 +43,22 @@ func Fresh() *Box {
 }
 
 func newBox(keys []key) (*Box, error) {
-	b := &Box{current: keys[0].id, keys: map[string]derived{}}
+	if keys[0].retired {
+		return nil, errors.New("the first key is a retired one")
+	}
+	b := &Box{current: keys[0].id, oldest: keys[len(keys)-1].id, keys: map[string]derived{}}
 	for _, k := range keys {
+		if k.retired {
+			b.keys[k.id] = derived{mac: k.bytes}
+			continue
+		}
 		sealKey, err := hkdf.Key(sha256.New, k.bytes, nil, "arengo seal v1", keySize)
 		if err != nil {
 			return nil, fmt.Errorf("derive key: %w", err)
 		}
-		macKey, err := hkdf.Key(sha256.New, k.bytes, nil, "arengo mac v1", keySize)
+		mac, err := macKey(k)
 		if err != nil {
-			return nil, fmt.Errorf("derive key: %w", err)
+			return nil, err
 		}
 		block, err := aes.NewCipher(sealKey)
 		if err != nil {
@@ -60,9 +68,36 @@ func newBox(keys []key) (*Box, error) {
 		if err != nil {
 			return nil, fmt.Errorf("derive key: %w", err)
 		}
-		b.keys[k.id] = derived{aead, macKey}
+		b.keys[k.id] = derived{aead, mac}
 	}
 	return b, nil
+}
+
+// macKey is the key that makes a master key's look-up values. The master key
+// cannot be told from it.
+func macKey(k key) ([]byte, error) {
+	mac, err := hkdf.Key(sha256.New, k.bytes, nil, "arengo mac v1", keySize)
+	if err != nil {
+		return nil, fmt.Errorf("derive key: %w", err)
+	}
+	return mac, nil
+}
+
+// Current is the name of the key that seals.
+func (b *Box) Current() string { return b.current }
+
+// Has reports whether the box opens what the named key sealed.
+func (b *Box) Has(id string) bool { return b.keys[id].seal != nil }
+
+// Rotating reports whether an older key still opens: a rotation that was begun and
+// not ended.
+func (b *Box) Rotating() bool {
+	for id := range b.keys {
+		if id != b.current && b.Has(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // version starts every sealed text, so that another scheme may follow.
@@ -82,7 +117,7 @@ func (b *Box) Open(purpose, sealed string) (string, error) {
 		return "", err
 	}
 	k, known := b.keys[id]
-	if !known {
+	if !known || k.seal == nil {
 		return "", ErrUnknownKey
 	}
 	plain, err := k.seal.Open(nil, nil, body, bind(id, purpose))
@@ -97,6 +132,19 @@ func (b *Box) Open(purpose, sealed string) (string, error) {
 func (b *Box) Stale(sealed string) bool {
 	id, _, err := split(sealed)
 	return err != nil || id != b.current
+}
+
+// Reseal seals a text that was sealed for the purpose with the current key.
+// Errors: as Open.
+func (b *Box) Reseal(purpose, sealed string) (string, error) {
+	if !b.Stale(sealed) {
+		return sealed, nil
+	}
+	plain, err := b.Open(purpose, sealed)
+	if err != nil {
+		return "", err
+	}
+	return b.Seal(purpose, plain), nil
 }
 
 func split(sealed string) (id string, body []byte, err error) {
@@ -117,6 +165,23 @@ func bind(id, purpose string) []byte { return []byte(version + "\x00" + id + "\x
 // nobody without the key can test a guess against a leaked table. It begins with
 // the key's name, so that values made before a rotation can still be checked.
 func (b *Box) MAC(purpose, data string) string { return b.mac(b.current, purpose, data) }
+
+// Pseudonym is a MAC that stays the same when the master key changes: by it a
+// person whom we know under no other name is recognised, and stays blocked.
+func (b *Box) Pseudonym(purpose, data string) string { return b.mac(b.oldest, purpose, data) }
+
+// OldMAC reports whether a MAC was made with a key that is not the current one.
+func (b *Box) OldMAC(mac string) bool {
+	id, _, _ := strings.Cut(mac, ".")
+	return id != b.current
+}
+
+// SameNow is Same for keys that are not retired: what must not be forged by
+// whoever found an old key.
+func (b *Box) SameNow(purpose, data, mac string) bool {
+	id, _, _ := strings.Cut(mac, ".")
+	return b.Has(id) && b.Same(purpose, data, mac)
+}
 
 func (b *Box) mac(id, purpose, data string) string {
 	h := hmac.New(sha256.New, b.keys[id].mac)

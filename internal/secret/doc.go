@@ -6,7 +6,8 @@
 // bound to its purpose, which names the row it belongs to: copied to another row
 // it does not open.
 //
-// The file holds one key on each line, the current one first. Older ones only
-// open what they sealed; Rotate adds a new one, and what is sealed again moves
-// over to it (Stale says what should).
+// The file holds one key on each line, the current one first. Older ones are there
+// only while the key is being replaced (Ring): what they sealed is sealed anew, then
+// they are retired, and of them stays what makes look-up values: links in letters
+// that were sent must go on to work, and nothing is sealed by them.
 package secret

@@ -12,14 +12,16 @@ import (
 	"strings"
 
 	"codeberg.org/arengo/arengo/internal/disk"
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 const keySize = 32 // bytes: AES-256
 
 // key is a master key with the name by which sealed texts refer to it.
 type key struct {
-	id    string
-	bytes []byte
+	id      string
+	bytes   []byte
+	retired bool // only the key of look-up values is left of it
 }
 
 const fileHead = `# Master keys of this Arengo installation, the current one first.
@@ -28,53 +30,54 @@ const fileHead = `# Master keys of this Arengo installation, the current one fir
 `
 
 // Load reads the master keys from a file, which is created with a random key and
-// mode 0600 when it does not exist. It refuses a file that others may read.
+// mode 0600 when it does not exist. It refuses a file that others may read. Faults:
+// as Read.
 func Load(path string) (*Box, error) {
 	if err := create(path); err != nil {
-		return nil, fmt.Errorf("master key %s: %w", path, err)
+		return nil, fault.New(fault.Unavailable, "secret.unreadable", path).Because(err)
+	}
+	return Read(path)
+}
+
+// Read is Load of a file that must be there. Faults: Unavailable, with what to do.
+func Read(path string) (*Box, error) {
+	keys, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBox(keys)
+	if err != nil {
+		return nil, fault.New(fault.Unavailable, "secret.broken", path, 1)
+	}
+	return b, nil
+}
+
+func readFile(path string) ([]key, error) {
+	if have, err := exists(path); err == nil && !have {
+		return nil, fault.New(fault.Unavailable, "secret.missing", path)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
+		return nil, fault.New(fault.Unavailable, "secret.unreadable", path).Because(err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("master key %s may be read by others (mode %o): run chmod 600 on it", path, info.Mode().Perm())
+		return nil, fault.New(fault.Unavailable, "secret.open", path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("master key: %w", err)
+		return nil, fault.New(fault.Unavailable, "secret.unreadable", path).Because(err)
 	}
-	keys, err := parse(string(text))
+	keys, line, err := parse(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("master key %s: %w", path, err)
+		return nil, fault.New(fault.Unavailable, "secret.broken", path, line)
 	}
-	return newBox(keys)
-}
-
-// Rotate puts a new current key into the file, before the others.
-func Rotate(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("rotate master key: %w", err)
-	}
-	keys, err := parse(string(text))
-	if err != nil {
-		return fmt.Errorf("rotate master key: %w", err)
-	}
-	temp, err := writeTemp(path, append([]key{freshKey()}, keys...))
-	if err != nil {
-		return fmt.Errorf("rotate master key: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("rotate master key: %w", err)
-	}
-	return disk.SyncDir(filepath.Dir(path))
+	return keys, nil
 }
 
 // create makes the file unless it exists. Processes that start together agree:
 // a hard link, unlike a rename, never replaces the other's file.
 func create(path string) error {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+	if have, err := exists(path); err != nil || have {
 		return err
 	}
 	if err := disk.Dir(filepath.Dir(path)); err != nil {
@@ -112,41 +115,50 @@ func format(keys []key) string {
 	var b strings.Builder
 	b.WriteString(fileHead)
 	for _, k := range keys {
-		fmt.Fprintf(&b, "%s %s\n", k.id, base64.StdEncoding.EncodeToString(k.bytes))
+		kind := ""
+		if k.retired {
+			kind = retiredWord + " "
+		}
+		fmt.Fprintf(&b, "%s %s%s\n", k.id, kind, base64.StdEncoding.EncodeToString(k.bytes))
 	}
 	return b.String()
 }
 
-// parse reads lines of "ID KEY", with empty lines and # comments between them.
-// It never repeats a key in its error.
-func parse(text string) (keys []key, err error) {
+// retiredWord stands before the bytes of a key that was retired.
+const retiredWord = "mac"
+
+// parse reads lines of "ID KEY", or "ID mac KEY" for a retired one, with empty
+// lines and # comments between them. It never repeats a key in its error; line is
+// the one that is wrong.
+func parse(text string) (keys []key, line int, err error) {
 	seen := map[string]bool{}
 	lines := bufio.NewScanner(strings.NewReader(text))
-	for n := 1; lines.Scan(); n++ {
+	for line = 1; lines.Scan(); line++ {
 		fields := strings.Fields(lines.Text())
 		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 			continue
 		}
-		if len(fields) != 2 || strings.Contains(fields[0], ".") {
-			return nil, fmt.Errorf("line %d: want an identifier and a key", n)
+		k := key{id: fields[0], retired: len(fields) == 3 && fields[1] == retiredWord}
+		if len(fields) != 2 && !k.retired || strings.Contains(k.id, ".") {
+			return nil, line, errors.New("want an identifier and a key")
 		}
-		raw, err := base64.StdEncoding.DecodeString(fields[1])
-		if err != nil || len(raw) != keySize {
-			return nil, fmt.Errorf("line %d: the key is not %d bytes in base64", n, keySize)
+		k.bytes, err = base64.StdEncoding.DecodeString(fields[len(fields)-1])
+		if err != nil || len(k.bytes) != keySize {
+			return nil, line, fmt.Errorf("the key is not %d bytes in base64", keySize)
 		}
-		if seen[fields[0]] {
-			return nil, fmt.Errorf("line %d: identifier %s is there twice", n, fields[0])
+		if seen[k.id] {
+			return nil, line, fmt.Errorf("identifier %s is there twice", k.id)
 		}
-		seen[fields[0]] = true
-		keys = append(keys, key{fields[0], raw})
+		seen[k.id] = true
+		keys = append(keys, k)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, err
+		return nil, line, err
 	}
-	if len(keys) == 0 {
-		return nil, errors.New("no key in the file")
+	if len(keys) == 0 || keys[0].retired {
+		return nil, line, errors.New("no current key in the file")
 	}
-	return keys, nil
+	return keys, 0, nil
 }
 
 func freshKey() key {

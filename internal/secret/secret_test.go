@@ -53,8 +53,13 @@ func TestRotatedKeyStillOpensAndSaysStale(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret.key")
 	before := load(t, path)
 	sealed, mac := before.Seal("p", "testo"), before.MAC("m", "dato")
-	if err := Rotate(path); err != nil {
+	pseudonym := before.Pseudonym("m", "persona")
+	ring, err := OpenRing(path)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if resumed, _, err := ring.Begin(); err != nil || resumed {
+		t.Fatalf("begin: %v, %v", resumed, err)
 	}
 	after := load(t, path)
 	if got, err := after.Open("p", sealed); err != nil || got != "testo" {
@@ -69,6 +74,46 @@ func TestRotatedKeyStillOpensAndSaysStale(t *testing.T) {
 	if _, err := before.Open("p", after.Seal("p", "x")); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("box without the new key: %v, want ErrUnknownKey", err)
 	}
+	fresh, err := after.Reseal("p", sealed)
+	if err != nil || !after.Rotating() {
+		t.Fatalf("while it is replaced: %v", err)
+	}
+	// Killed here and called again, it goes on with the same key.
+	if ring, err = OpenRing(path); err != nil {
+		t.Fatal(err)
+	}
+	if resumed, kept, err := ring.Begin(); err != nil || !resumed || load(t, kept).Current() != before.Current() {
+		t.Fatalf("begin again: %v, %q, %v", resumed, kept, err)
+	}
+	if err := ring.Retire(); err != nil {
+		t.Fatal(err)
+	}
+	end := load(t, path)
+	if end.Current() != after.Current() || end.Rotating() {
+		t.Errorf("at the end %q is current, want %q alone", end.Current(), after.Current())
+	}
+	if _, err := end.Open("p", sealed); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("the old key still opens: %v", err)
+	}
+	if got, err := end.Open("p", fresh); err != nil || got != "testo" {
+		t.Errorf("what was sealed anew opens as %q, %v", got, err)
+	}
+	if !end.Same("m", "dato", mac) || end.SameNow("m", "dato", mac) || end.Pseudonym("m", "persona") != pseudonym {
+		t.Error("a link of before must go on to work, must not count where it could be forged, and a person stays the same")
+	}
+	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), secretOf(t, path+".before-"+before.Current())) {
+		t.Errorf("the old key is still in the file, %v", err)
+	}
+}
+
+// secretOf is the current key of a file as it stands there.
+func secretOf(t *testing.T, path string) string {
+	t.Helper()
+	keys, err := readFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(format(keys[:1])[len(fileHead):])[1]
 }
 
 func TestMACKeepsPurposesAndDataApart(t *testing.T) {
@@ -110,7 +155,7 @@ func TestKeyFileIsCreatedOnceAndPrivate(t *testing.T) {
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), "secret.open") {
 		t.Errorf("a key file that all may read: %v, want what to do about it", err)
 	}
 }
@@ -152,11 +197,11 @@ func FuzzKeyFile(f *testing.F) {
 	f.Add(format([]key{freshKey()}))
 	f.Add("# a\n\nx y z\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		keys, err := parse(text)
+		keys, _, err := parse(text)
 		if err != nil {
 			return
 		}
-		again, err := parse(format(keys))
+		again, _, err := parse(format(keys))
 		if err != nil || len(again) != len(keys) {
 			t.Fatalf("what was read cannot be written and read again: %v", err)
 		}

@@ -58,8 +58,9 @@ func hashLink(link string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func draftPurpose(institutionID, link string) string {
-	return "site.comment/" + institutionID + "/" + link
+// draftPurpose binds a draft to its row.
+func draftPurpose(institutionID, linkHash string) string {
+	return "site.comment/" + institutionID + "/" + linkHash
 }
 
 // room refuses a draft when too many wait for their authors. Fault: TooMany.
@@ -81,7 +82,7 @@ func (c *Comments) keepDraft(ctx context.Context, tx *db.Tx, institutionID, link
 	_, err = tx.Exec(ctx, `
 		INSERT INTO comment_pending (institution_id, link_hash, sealed, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (institution_id, link_hash) DO UPDATE SET sealed = excluded.sealed`,
-		institutionID, hashLink(link), c.o.Box.Seal(draftPurpose(institutionID, link), string(text)), db.At(now.Add(linkLife)))
+		institutionID, hashLink(link), c.o.Box.Seal(draftPurpose(institutionID, hashLink(link)), string(text)), db.At(now.Add(linkLife)))
 	return err
 }
 
@@ -106,7 +107,7 @@ func (c *Comments) unseal(institutionID, link string, row db.Scanner) (d draft, 
 	} else if err != nil {
 		return d, err
 	}
-	text, err := c.o.Box.Open(draftPurpose(institutionID, link), sealed)
+	text, err := c.o.Box.Open(draftPurpose(institutionID, hashLink(link)), sealed)
 	if err != nil {
 		return d, bad.Because(err)
 	}
@@ -127,5 +128,5 @@ func (c *Comments) author(institutionID string, d draft) channel.Author {
 		}
 		return a
 	}
-	return channel.Author{ID: "email:" + c.o.Box.MAC("site.author/"+institutionID, d.Email), Name: d.Name}
+	return channel.Author{ID: "email:" + c.o.Box.Pseudonym("site.author/"+institutionID, d.Email), Name: d.Name}
 }

@@ -63,7 +63,7 @@ func (c *Comments) workConfirm(ctx context.Context, j confirm) error {
 	case r.Outcome == mail.Sent, r.Outcome == mail.Unknown:
 		return nil
 	case r.Outcome == mail.Refused && !r.Ours:
-		return jobs.Never(errors.New("the mail server refuses the address"))
+		return jobs.Never(errors.Join(errors.New("the mail server refuses the address"), r.Err))
 	}
 	return errors.New("the mail server does not take the letter")
 }

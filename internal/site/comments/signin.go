@@ -159,7 +159,7 @@ func (c *Comments) identityBack(w http.ResponseWriter, r *http.Request) error {
 		if d.Name != "" {
 			name = d.Name
 		}
-		return channel.Author{ID: "identity:" + c.o.Box.MAC("site.author/"+i.ID, subject), Name: name}, nil
+		return channel.Author{ID: "identity:" + c.o.Box.Pseudonym("site.author/"+i.ID, subject), Name: name}, nil
 	})
 }
 
