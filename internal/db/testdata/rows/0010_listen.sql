@@ -1,0 +1,1 @@
+-- It makes no table: the row of source is the one of 0005.

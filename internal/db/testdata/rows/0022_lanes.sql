@@ -1,0 +1,1 @@
+-- holds: SELECT NOT EXISTS (SELECT 1 FROM delivery WHERE NOT urgent)

@@ -1,0 +1,2 @@
+-- changes: recipient.code recipient.message_id
+-- holds: SELECT NOT EXISTS (SELECT 1 FROM recipient WHERE state = 'sent' AND code <> '')
