@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -32,6 +31,7 @@ type cutDisk struct {
 	open map[string]string   // by thread: the beginning of a call that is under way
 	upTo map[string]syncing  // by thread: what a sync under way will have covered
 	seen map[string]int      // calls of each kind, so that the test cannot lose its subject
+	look func(synced string) // called after each change, with the file or folder that it synced
 }
 
 // content is a file or a folder, whatever its names are.
@@ -118,7 +118,11 @@ func (d *cutDisk) replay(log string) {
 			d.begin(thread, call)
 		}
 		if m := wholeCall.FindStringSubmatch(call); m != nil && !strings.HasPrefix(m[3], "-") {
+			synced := d.upTo[thread].path
 			d.done(thread, m[1], m[2], m[3], m[4])
+			if d.look != nil {
+				d.look(synced)
+			}
 		}
 	}
 	if err := lines.Err(); err != nil {
@@ -313,16 +317,16 @@ func (w change) apply(b []byte) []byte {
 }
 
 // cut writes the folder as it may be after the power was cut now: with nothing
-// that was not synced, or, given chance, with a part of it.
-func (d *cutDisk) cut(to string, chance *rand.Rand) {
+// that was not synced, or with what keep chooses of it, a piece at a time.
+func (d *cutDisk) cut(to string, keep func() bool) {
 	names, bytes := map[string]*content{}, map[*content][]byte{}
 	for path, c := range d.kept {
 		names[path] = c
 	}
-	if chance != nil {
+	if keep != nil {
 		for _, dir := range d.todo {
 			for _, r := range dir {
-				if chance.IntN(2) == 0 {
+				if keep() {
 					entry(names, r)
 				}
 			}
@@ -330,9 +334,9 @@ func (d *cutDisk) cut(to string, chance *rand.Rand) {
 	}
 	for _, c := range names {
 		b := slices.Clone(c.synced)
-		if chance != nil {
+		if keep != nil {
 			for _, w := range c.later {
-				b = w.partly(b, chance)
+				b = w.partly(b, keep)
 			}
 		}
 		bytes[c] = b
@@ -361,16 +365,16 @@ func (d *cutDisk) cut(to string, chance *rand.Rand) {
 }
 
 // partly keeps some sectors of a write.
-func (w change) partly(b []byte, chance *rand.Rand) []byte {
+func (w change) partly(b []byte, keep func() bool) []byte {
 	if w.data == nil {
-		if chance.IntN(2) == 0 {
+		if keep() {
 			b = w.apply(b)
 		}
 		return b
 	}
 	for from := 0; from < len(w.data); {
 		to := min(len(w.data), from+sector-int((w.at+int64(from))%sector))
-		if chance.IntN(2) == 0 {
+		if keep() {
 			b = change{w.at + int64(from), w.data[from:to]}.apply(b)
 		}
 		from = to

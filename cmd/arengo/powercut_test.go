@@ -149,9 +149,9 @@ func (p *powercut) life(n int) {
 	if disk.seen["pwrite64"] == 0 || disk.seen["sync of a file"] == 0 || disk.seen["sync of a folder"] == 0 {
 		t.Fatalf("strace saw nothing: %s\n%s", disk, tail(said.Bytes(), 2000))
 	}
-	var chance *rand.Rand
+	var chance func() bool
 	if n%2 == 1 {
-		chance = p.rng
+		chance = func() bool { return p.rng.IntN(2) == 0 }
 	}
 	look := filepath.Join(t.TempDir(), "look")
 	disk.cut(look, nil)

@@ -20,14 +20,12 @@ import (
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
-// changing are the calls by which a restore changes the disk: it is killed in each
-// of them, or, when there are many, in as many as the test has time for.
-const changing = "pwrite64,fsync,fdatasync,renameat,mkdirat,ftruncate"
-
-// A real "arengo restore" is killed at many moments. What it leaves, as the kernel
-// has it and as a power cut would leave it, is an installation without anybody, into
-// which it can be repeated, or the whole town, frozen. The server then sends nothing
-// of what the backup saw waiting.
+// A real "arengo restore" is followed call by call. After every sync, and now and
+// then between, the folder is what a kill would leave there, with all that was
+// written, and what a power cut would, with what was synced. Each is an
+// installation without anybody, into which a restore can be repeated, or the whole
+// town, frozen. A few times it is really killed. The server then sends nothing of
+// what the backup saw waiting.
 func TestKilledRestoreLeavesNothingOrAFrozenTown(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it starts the program many times; run it without -short")
@@ -35,25 +33,23 @@ func TestKilledRestoreLeavesNothingOrAFrozenTown(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		testkit.Missing(t, "strace", "install strace")
 	}
-	kills := 8
+	each, kills := 200, 2 // of the changes that sync nothing every so many
 	if n, err := strconv.Atoi(os.Getenv("ARENGO_TEST_CRASHES")); err == nil {
-		kills = max(kills, n/3)
+		each, kills = 5, n/10
 	}
 	r := newRestoring(t)
-	most := r.once(0)
-	if most < 10 || r.ended["frozen"] != 2 {
-		t.Fatalf("a restore changes the disk %d times and ends %v: the test has lost its subject", most, r.ended)
+	whole := r.follow(each)
+	for k := range kills {
+		data := filepath.Join(t.TempDir(), "data")
+		r.restore(data, "", func(p *os.Process) {
+			<-time.After(whole * time.Duration(k+1) / time.Duration(kills+1))
+			p.Kill()
+		})
+		r.judgeRestored(data, "")
 	}
-	moments := []int{most, most - 1, most - 2}
-	for k := range kills - len(moments) {
-		moments = append(moments, 1+k*most/(kills-len(moments)))
-	}
-	for _, at := range moments {
-		r.once(at)
-	}
-	t.Logf("%d changes; ended %v", most, r.ended)
-	if r.ended["empty"] == 0 {
-		t.Error("no restore was killed before its end: the test has lost its subject")
+	t.Logf("ended %v", r.ended)
+	if r.ended["empty"] < 5 || r.ended["frozen"] < 2 {
+		t.Error("the test has lost its subject")
 	}
 	r.serve()
 }
@@ -111,9 +107,9 @@ func newRestoring(t *testing.T) *restoring {
 	return r
 }
 
-// once restores into a new folder, killed in the at-th change of the disk (0: not at
-// all), and returns how many changes there were at most in one thread.
-func (r *restoring) once(at int) (changes int) {
+// follow restores into a new folder, and judges what was there at each moment. It
+// returns how long a restore takes, without being watched.
+func (r *restoring) follow(each int) time.Duration {
 	t := r.t
 	base := t.TempDir()
 	data := filepath.Join(base, "data")
@@ -122,40 +118,46 @@ func (r *restoring) once(at int) (changes int) {
 	}
 	disk := newCutDisk(t, data)
 	log := filepath.Join(base, "calls")
-	args := []string{"-f", "-y", "-xx", "-s", "4194304", "-o", log, "-e", "trace=" + tracedCalls}
-	if at > 0 {
-		args = append(args, "-e", "inject="+changing+":signal=KILL:when="+strconv.Itoa(at))
-	}
-	cmd := exec.Command("strace", append(args, r.binary, "restore", r.backup)...)
-	cmd.Env = append(r.env, "ARENGO_DATA="+data, "GOMAXPROCS=1")
-	out, err := cmd.CombinedOutput()
-	if at == 0 && err != nil {
+	cmd := exec.Command("strace", "-f", "--seccomp-bpf", "-y", "-xx", "-s", "4194304", "-o", log, "-e", "trace="+tracedCalls, r.binary, "restore", r.backup)
+	cmd.Env = append(r.env, "ARENGO_DATA="+data)
+	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("restore: %v\n%s", err, out)
 	}
-	disk.replay(log)
-	cut := filepath.Join(base, "cut")
-	disk.cut(cut, nil)
-	r.judgeRestored(cut, "")
-	r.judgeRestored(data, "")
-	return busiest(t, log)
-}
-
-// busiest counts the changing calls of the thread that made most.
-func busiest(t *testing.T, log string) (most int) {
-	text, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls := map[string]int{}
-	for line := range bytes.Lines(text) {
-		thread, call, _ := strings.Cut(string(line[:min(len(line), 60)]), " ")
-		name, _, _ := strings.Cut(strings.TrimSpace(call), "(")
-		if strings.Contains(","+changing+",", ","+name+",") {
-			calls[thread]++
-			most = max(most, calls[thread])
+	calls, moments := 0, 0
+	disk.look = func(synced string) {
+		calls++
+		if database := strings.Contains(filepath.Base(synced), "arengo.db"); !database && calls%each != 0 {
+			return
+		}
+		moments++
+		for name, keep := range map[string]func() bool{"killed": func() bool { return true }, "cut": nil} {
+			dir := filepath.Join(base, fmt.Sprint(name, moments))
+			disk.cut(dir, keep)
+			institutions, frozen := r.look(dir, "")
+			switch {
+			case institutions != frozen:
+				t.Errorf("%s after %d calls: %d institutions, %d of them frozen", name, calls, institutions, frozen)
+			case institutions > 0:
+				r.ended["frozen"]++
+			case moments%4 == 0:
+				r.judgeRestored(dir, "")
+			default:
+				r.ended["empty"]++
+			}
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	return most
+	disk.replay(log)
+	began := time.Now()
+	again := filepath.Join(base, "again")
+	if out, err := r.restore(again, "", nil); err != nil {
+		t.Fatalf("restore: %v\n%s", err, out)
+	}
+	took := time.Since(began)
+	r.judgeRestored(data, "")
+	return took
 }
 
 // restore runs the program; kill may end it.
