@@ -14,6 +14,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/app"
 	"codeberg.org/arengo/arengo/internal/config"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
 )
 
 func engines(t *testing.T, test func(t *testing.T, c config.Config)) {
@@ -177,7 +178,7 @@ func TestSecondProcessOnOneFolderIsRefused(t *testing.T) {
 	c := settings(t, db.SQLite)
 	a := open(t, c)
 	defer shut(t, a)
-	if _, err := app.Open(t.Context(), c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "another Arengo") {
+	if _, err := app.Open(t.Context(), c, slog.New(slog.DiscardHandler)); !fault.Is(err, fault.Conflict) {
 		t.Fatalf("got %v", err)
 	}
 }

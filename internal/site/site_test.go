@@ -211,7 +211,7 @@ func TestEventsFollowTheClockOverTheNightOfTheChange(t *testing.T) {
 	// day has 25 hours.
 	w.publish(note{Title: "Veglia d'autunno", Body: "Si veglia.", Start: at("2026-10-24T22:00"), End: at("2026-10-25T03:30")})
 	calendar := w.page("/eventi.ics")
-	contains(t, calendar, "DTSTART:20261024T200000Z\r\n", "DTEND:20261025T023000Z\r\n")
+	contains(t, calendar, "DTSTART;TZID=Europe/Rome:20261024T220000\r\n", "DTEND;TZID=Europe/Rome:20261025T033000\r\n")
 	month := w.page("/eventi?mese=2026-10")
 	if n := strings.Count(month, "<td class"); n%7 != 0 || n < 28 {
 		t.Errorf("October 2026 is shown in %d days", n)

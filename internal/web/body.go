@@ -42,6 +42,7 @@ type body struct {
 	most     int64                 // that the route takes, 0 until it is known
 	read     int64
 	since    time.Time
+	until    time.Time // the route's own bound; zero: none
 	leave    func()
 	failed   error
 }
@@ -74,7 +75,11 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.failed != nil {
 		return 0, b.failed
 	}
-	_ = b.deadline(b.since.Add(b.of.grace + time.Duration(b.read)*time.Second/time.Duration(b.of.slowest)))
+	by := b.since.Add(b.of.grace + time.Duration(b.read)*time.Second/time.Duration(b.of.slowest))
+	if !b.until.IsZero() && b.until.Before(by) {
+		by = b.until
+	}
+	_ = b.deadline(by)
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
 	if errors.Is(err, io.EOF) {
@@ -102,6 +107,14 @@ func (b *body) enter() (err error) {
 		return fault.New(fault.Unavailable, "fault.bodies").Because(err)
 	}
 	return nil
+}
+
+// Hurry lets the body of a request take at most so long in all, where a route bears
+// less than others.
+func Hurry(r *http.Request, most time.Duration) {
+	if b := stateOf(r).body; b != nil {
+		b.until = time.Now().Add(most)
+	}
 }
 
 // Trust lets the body of a request have the place that is kept for people and programs

@@ -160,8 +160,7 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, from limit.Network
 			room()
 		}
 	}()
-	// Servers that cannot bound the time have other ways to end a slow request.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(s.limits.Read, readBase+time.Duration(size)*time.Second/readPace)))
+	web.Hurry(r, min(s.limits.Read, readBase+time.Duration(size)*time.Second/readPace))
 	b := bytes.NewBuffer(make([]byte, 0, min(size, maxBody)+bytes.MinRead))
 	_, err = io.Copy(b, r.Body)
 	var large *http.MaxBytesError
@@ -171,7 +170,6 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request, from limit.Network
 	case err != nil:
 		return nil, nil, &refusal{http.StatusRequestTimeout, "the body did not arrive"}
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	w.Header().Del("Connection")
 	return b.Bytes(), room, nil
 }

@@ -28,7 +28,7 @@ func TestPrivateWordsAreSeenByThoseTheyNameAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secret, err := s.Say(square.Saying{By: "marisa", Text: "@comune il mio numero è 347", ReplyTo: open, Visibility: "direct"})
+	secret, err := s.Say(square.Saying{By: "marisa", Text: "@comune il mio numero è riservatissimo", ReplyTo: open, Visibility: "direct"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestPrivateWordsAreSeenByThoseTheyNameAlone(t *testing.T) {
 		s.Handler().ServeHTTP(rec, r)
 		return rec.Code, rec.Body.String()
 	}
-	if code, body := ask("/api/v1/statuses/"+secret, ours); code != http.StatusOK || !strings.Contains(body, "347") {
+	if code, body := ask("/api/v1/statuses/"+secret, ours); code != http.StatusOK || !strings.Contains(body, "riservatissimo") {
 		t.Errorf("the one it names: %d %s", code, body)
 	}
 	for _, token := range []string{"", others} {
@@ -49,12 +49,12 @@ func TestPrivateWordsAreSeenByThoseTheyNameAlone(t *testing.T) {
 			t.Errorf("somebody else: %d", code)
 		}
 		for _, path := range []string{"/api/v1/statuses/" + open + "/context", "/api/v1/statuses?id[]=" + secret, "/@marisa/" + open, "/@marisa", "/"} {
-			if _, body := ask(path, token); strings.Contains(body, "347") {
+			if _, body := ask(path, token); strings.Contains(body, "riservatissimo") {
 				t.Errorf("%s gives it away", path)
 			}
 		}
 	}
-	if _, body := ask("/api/v1/notifications", others); strings.Contains(body, "347") {
+	if _, body := ask("/api/v1/notifications", others); strings.Contains(body, "riservatissimo") {
 		t.Error("somebody else is notified")
 	}
 }
