@@ -64,7 +64,7 @@ var bounded = map[string]string{
 	"media":            "what belongs to messages; the sweep of files takes what nobody uses",
 	"publication":      "what the site shows: one for each message",
 	"publication_tag":  "the topics of a publication",
-	"publication_stem": "the words of a publication",
+	"publication_word": "the words of a publication",
 	"delivery":         "the ledger: one for each message and channel",
 	"remote_post":      "the names of a delivery's copy, by which late replies find it",
 	"freeze_period":    "when nothing went out, and who said so",
@@ -86,7 +86,7 @@ var bounded = map[string]string{
 	// Goes with something that is in a rule.
 	"author":            "goes with the last of its words and reactions (comment, reaction)",
 	"comment_earlier":   "goes with the comment",
-	"conversation_stem": "goes with the words (comment)",
+	"conversation_word": "goes with the words (comment)",
 	"note":              "goes with the words (comment)",
 	// Let go of elsewhere, not yet in the table.
 	"session":             "auth.Purge",

@@ -60,6 +60,9 @@ var exceptions = map[string]string{
 	"master_key":  "of the installation",
 	"given_up":    "of the installation's work",
 
+	"publication_word":  "its numbers are made of the institution's",
+	"conversation_word": "its numbers are made of the institution's",
+
 	"session":       "a browser's; its person may serve several institutions",
 	"totp":          "a person's",
 	"recovery_code": "a person's",
@@ -172,6 +175,9 @@ func TestNoticeArrivesOnlyAfterCommit(t *testing.T) {
 			}
 			select {
 			case n := <-heard:
+				if n.Topic != "test" {
+					continue // of another test: all share one server
+				}
 				if n != (db.Notice{Topic: "test", About: "kept"}) {
 					t.Fatalf("got %v", n)
 				}
@@ -275,5 +281,17 @@ func TestReadOnlyDiskIsSaidAndReadingGoesOn(t *testing.T) {
 	}
 	if err := d.Ping(ctx); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What is in databases was made with these numbers.
+func TestNumberStaysWhatItIs(t *testing.T) {
+	for _, c := range []struct {
+		parts []string
+		want  int64
+	}{{[]string{"i1", "stem-1"}, 3806770722458312634}, {[]string{"i1", "message_id-1"}, 8138693876142628359}, {[]string{"i1", "conversation_id-1"}, 117834071592823115}} {
+		if n := db.Number(c.parts...); n != c.want {
+			t.Errorf("%v: %d, want %d", c.parts, n, c.want)
+		}
 	}
 }

@@ -215,16 +215,19 @@ func tables(in func(migration string) bool) (names []string, err error) {
 		if !in(m.name) {
 			continue
 		}
-		for _, found := range createTable.FindAllStringSubmatch(m.text, -1) {
-			if !slices.Contains(names, found[1]) { // a table that was built anew
-				names = append(names, found[1])
+		for _, found := range tableMade.FindAllStringSubmatch(m.text, -1) {
+			switch made, name := found[1] == "CREATE", found[2]; {
+			case !made:
+				names = slices.DeleteFunc(names, func(n string) bool { return n == name })
+			case !slices.Contains(names, name): // else a table that was built anew
+				names = append(names, name)
 			}
 		}
 	}
 	return names, nil
 }
 
-var createTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)`)
+var tableMade = regexp.MustCompile(`(?m)^(CREATE|DROP) TABLE (\w+)`)
 
 // Applied lists the migrations that have run, in order.
 func (db *DB) Applied(ctx context.Context) (names []string, err error) {

@@ -69,12 +69,12 @@ func (w crowd) insert(ctx context.Context, tx *db.Tx, from, to int) error {
 		if i%3 == 0 {
 			office, person = w.office, w.person
 		}
-		talks = append(talks, fmt.Sprintf("('%s', '%s', 'p%d', 'ch%d', 'mastodon', 'm%d', '%s', %t, 'Quanto costa la mensa?', '%s', %s, 1, '%s', '%s', %d, %d, %d, %d)",
-			w.institution, id, i%5, i%7, i%900, author, i%20 == 7, state, waiting, office, person, due, at, at, closedAt(state, at)))
+		talks = append(talks, fmt.Sprintf("('%s', '%s', %d, 'p%d', 'ch%d', 'mastodon', 'm%d', '%s', %t, 'Quanto costa la mensa?', '%s', %s, 1, '%s', '%s', %d, %d, %d, %d)",
+			w.institution, id, db.Number(w.institution, id), i%5, i%7, i%900, author, i%20 == 7, state, waiting, office, person, due, at, at, closedAt(state, at)))
 		words = append(words, fmt.Sprintf("('%s', 'w%s', '%s', 'ch%d', 'r%d', '%s', 'Quanto costa la mensa della scuola di via Roma numero %d?', %d, %d, %t)",
 			w.institution, id, id, i%7, i, author, i, at, at, i%5000 == 0))
 		for _, s := range []string{"mens", "scuol", fmt.Sprint("via", i%50), fmt.Sprint("raro", i%5000), fmt.Sprint("n", i), "rom", "cost", fmt.Sprint("x", i%3), fmt.Sprint("y", i%300), "quant"} {
-			stems = append(stems, fmt.Sprintf("('%s', '%s', '%s')", w.institution, s, id))
+			stems = append(stems, fmt.Sprintf("(%d, %d)", db.Number(w.institution, s), db.Number(w.institution, id)))
 		}
 	}
 	for _, rows := range []struct {
@@ -82,9 +82,9 @@ func (w crowd) insert(ctx context.Context, tx *db.Tx, from, to int) error {
 		values []string
 	}{
 		{`author (institution_id, id, platform, remote_id, handle, name, created_at)`, authors},
-		{`conversation (institution_id, id, profile_id, channel_id, platform, message_id, author_id, private, subject, state, waiting, comments, office_id, person_id, due_at, first_at, last_at, closed_at)`, talks},
+		{`conversation (institution_id, id, number, profile_id, channel_id, platform, message_id, author_id, private, subject, state, waiting, comments, office_id, person_id, due_at, first_at, last_at, closed_at)`, talks},
 		{`comment (institution_id, id, conversation_id, channel_id, remote_id, author_id, text, said_at, received_at, held)`, words},
-		{`conversation_stem (institution_id, stem, conversation_id)`, stems},
+		{`conversation_word (word, conversation)`, stems},
 	} {
 		if len(rows.values) == 0 {
 			continue

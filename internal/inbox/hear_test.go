@@ -375,7 +375,7 @@ func (w *town) portrait() string {
 // empty forgets all that was heard.
 func (w *town) empty() {
 	w.tx(func(tx *db.Tx) error {
-		for _, table := range []string{"comment", "comment_earlier", "conversation", "conversation_stem", "conversation_event", "conversation_alias", "reaction", "gone", "early", "author"} {
+		for _, table := range []string{"comment", "comment_earlier", "conversation", "conversation_event", "conversation_alias", "reaction", "gone", "early", "author"} {
 			if _, err := tx.Exec(w.t.Context(), `DELETE FROM `+table); err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ func (q *query) arg(v any) string {
 }
 
 // list adds arguments and returns their placeholders.
-func (q *query) list(all []string) string {
+func (q *query) list(all []int64) string {
 	marks := make([]string, len(all))
 	for i, v := range all {
 		marks[i] = q.arg(v)
@@ -33,10 +33,10 @@ func (q *query) list(all []string) string {
 
 // having selects the conversations with a word, in any of its forms. It is a union,
 // since a DISTINCT would make SQLite read the whole index in another order.
-func (q *query) having(forms []string) string {
+func (q *query) having(forms []int64) string {
 	each := make([]string, len(forms))
-	for i, s := range forms {
-		each[i] = `SELECT conversation_id FROM conversation_stem WHERE institution_id = $1 AND stem = ` + q.arg(s)
+	for i, n := range forms {
+		each[i] = `SELECT conversation AS it FROM conversation_word WHERE word = ` + q.arg(n)
 	}
 	return strings.Join(each, " UNION ")
 }
@@ -44,9 +44,10 @@ func (q *query) having(forms []string) string {
 // maxSearch bounds the words of a search.
 const maxSearch = 8
 
-// search is a word of a filter's text in the forms under which it may be indexed.
+// search is a word of a filter's text in the forms under which it may be indexed, as
+// their numbers.
 type search struct {
-	forms []string
+	forms []int64
 	rare  bool // few conversations have it
 }
 
@@ -108,47 +109,48 @@ func (f Filter) conditions(q *query, now time.Time) []string {
 // filter. Where a small set restricts it, the set comes first: SQLite reads the
 // tables of a CROSS JOIN in the order in which they are written.
 func (f Filter) from(q *query, words []search, now time.Time) string {
-	all, sets := f.conditions(q, now), []string(nil)
+	type set struct{ column, of string } // of selects what the column is among, as "it"
+	all, sets := f.conditions(q, now), []set(nil)
 	add := func(condition string) { all = append(all, condition) }
 	if f.Held {
-		sets = append(sets, `SELECT DISTINCT conversation_id FROM comment WHERE institution_id = $1 AND held`)
+		sets = append(sets, set{"id", `SELECT DISTINCT conversation_id AS it FROM comment WHERE institution_id = $1 AND held`})
 	}
 	if f.ToApprove {
-		sets = append(sets, `SELECT DISTINCT conversation_id FROM answer WHERE institution_id = $1 AND state = 'submitted'`)
+		sets = append(sets, set{"id", `SELECT DISTINCT conversation_id AS it FROM answer WHERE institution_id = $1 AND state = 'submitted'`})
 	}
 	if f.Unsent {
-		sets = append(sets, unsent)
+		sets = append(sets, set{"id", unsent})
 	}
 	for _, w := range words {
 		if w.rare {
-			sets = append(sets, q.having(w.forms))
+			sets = append(sets, set{"number", q.having(w.forms)})
 		} else {
 			// Counted, not asked with EXISTS: PostgreSQL would read all conversations that
 			// have a common word in order to ask a few.
-			add(`(SELECT count(*) FROM (SELECT 1 FROM conversation_stem t WHERE t.institution_id = $1 AND t.stem IN (` + q.list(w.forms) + `) AND t.conversation_id = c.id LIMIT 1) AS one) > 0`)
+			add(`(SELECT count(*) FROM (SELECT 1 FROM conversation_word t WHERE t.word IN (` + q.list(w.forms) + `) AND t.conversation = c.number LIMIT 1) AS one) > 0`)
 		}
 	}
 	if len(sets) == 0 {
 		return "conversation c WHERE " + strings.Join(all, " AND ")
 	}
 	for _, set := range sets[1:] {
-		add("c.id IN (" + set + ")")
+		add("c." + set.column + " IN (" + set.of + ")")
 	}
-	return "(" + sets[0] + ") AS k CROSS JOIN conversation c WHERE c.id = k.conversation_id AND " + strings.Join(all, " AND ")
+	return "(" + sets[0].of + ") AS k CROSS JOIN conversation c WHERE c." + sets[0].column + " = k.it AND " + strings.Join(all, " AND ")
 }
 
 // unsent selects the conversations with an answer that did not reach its channel.
-const unsent = `SELECT DISTINCT a.conversation_id FROM delivery d JOIN answer a ON a.institution_id = d.institution_id AND a.id = d.message_id
+const unsent = `SELECT DISTINCT a.conversation_id AS it FROM delivery d JOIN answer a ON a.institution_id = d.institution_id AND a.id = d.message_id
 	WHERE d.institution_id = $1 AND d.kind = 'answer' AND d.state IN ('refused', 'unconfirmed', 'given_up') AND NOT d.withdraw`
 
 // searched lists the words of a search, each in the forms under which either
 // language's rules index it. A word that is too common to be indexed is left out.
-func searched(text string) (words []search) {
+func searched(institutionID, text string) (words []search) {
 	for _, w := range strings.FieldsFunc(cut(text, 400), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !unicode.Is(unicode.M, r) }) {
-		forms := map[string]bool{}
+		forms := map[int64]bool{}
 		for _, lang := range []string{"it", "en"} {
 			for s := range publishing.Stems(w, lang) {
-				forms[s] = true
+				forms[db.Number(institutionID, s)] = true
 			}
 		}
 		if len(forms) > 0 && len(words) < maxSearch {
@@ -159,15 +161,15 @@ func searched(text string) (words []search) {
 }
 
 // weigh finds out which words of a search are rare.
-func weigh(ctx context.Context, tx *db.Tx, institutionID string, words []search) ([]search, error) {
+func weigh(ctx context.Context, tx *db.Tx, words []search) ([]search, error) {
 	if len(words) == 0 {
 		return nil, nil
 	}
-	q := &query{args: []any{institutionID}}
+	q := &query{}
 	var columns []string
 	found, into := make([]int, len(words)), make([]any, len(words))
 	for i, w := range words {
-		columns = append(columns, fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM conversation_stem WHERE institution_id = $1 AND stem IN (%s) LIMIT %d) AS n)`, q.list(w.forms), rareWord+1))
+		columns = append(columns, fmt.Sprintf(`(SELECT count(*) FROM (SELECT 1 FROM conversation_word WHERE word IN (%s) LIMIT %d) AS n)`, q.list(w.forms), rareWord+1))
 		into[i] = &found[i]
 	}
 	if err := tx.QueryRow(ctx, "SELECT "+strings.Join(columns, ", "), q.args...).Scan(into...); err != nil {
@@ -208,7 +210,7 @@ func List(ctx context.Context, tx *db.Tx, institutionID string, f Filter, now ti
 	if f.Limit <= 0 {
 		f.Limit = 50
 	}
-	words, err := weigh(ctx, tx, institutionID, searched(f.Text))
+	words, err := weigh(ctx, tx, searched(institutionID, f.Text))
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func TestClosedConversationIsReducedToCounts(t *testing.T) {
 		if len(now.words()) != 0 || now.Subject != "" || now.ReducedAt.IsZero() || len(now.answers()) != 1 || now.WhyNot != "inbox.answer.why.reduced" || now.happened(EventReduced) != 1 {
 			t.Fatalf("%+v", now)
 		}
-		for _, table := range []string{"author", "reaction", "conversation_stem", "note", "comment_earlier"} {
+		for _, table := range []string{"author", "reaction", "conversation_word", "note", "comment_earlier"} {
 			if n := w.count(table); n != 0 {
 				t.Errorf("%d rows left in %s", n, table)
 			}

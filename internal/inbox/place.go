@@ -111,9 +111,9 @@ func (h *hearing) adopt(ctx context.Context, remoteID string, at place) error {
 func (h *hearing) open(ctx context.Context, s channel.Said, author Author, messageID string) (string, error) {
 	id := db.NewID()
 	_, err := h.tx.Exec(ctx, `
-		INSERT INTO conversation (institution_id, id, profile_id, channel_id, platform, message_id, author_id, private, subject, state, first_at, last_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', 'open', $9, $9)`,
-		h.institution(), id, h.channel.ProfileID, h.channel.ID, h.channel.Platform, messageID, author.ID, s.Private, db.At(s.At))
+		INSERT INTO conversation (institution_id, id, number, profile_id, channel_id, platform, message_id, author_id, private, subject, state, first_at, last_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, '', 'open', $10, $10)`,
+		h.institution(), id, db.Number(h.institution(), id), h.channel.ProfileID, h.channel.ID, h.channel.Platform, messageID, author.ID, s.Private, db.At(s.At))
 	h.opened = append(h.opened, id)
 	h.touched[id] = true
 	return id, err
@@ -145,8 +145,6 @@ func (h *hearing) merge(ctx context.Context, from, into string) error {
 		`UPDATE moderation SET conversation_id = $3 WHERE institution_id = $1 AND conversation_id = $2`,
 		`UPDATE conversation_alias SET into_id = $3 WHERE institution_id = $1 AND into_id = $2`,
 		`INSERT INTO conversation_alias (institution_id, id, into_id) VALUES ($1, $2, $3)`,
-		`INSERT INTO conversation_stem (institution_id, stem, conversation_id)
-			SELECT institution_id, stem, $3 FROM conversation_stem WHERE institution_id = $1 AND conversation_id = $2 ON CONFLICT DO NOTHING`,
 		`UPDATE conversation AS v SET message_id = CASE WHEN v.message_id = '' THEN f.message_id ELSE v.message_id END,
 				state = CASE WHEN f.state = 'open' THEN 'open' ELSE v.state END,
 				closed_at = CASE WHEN f.state = 'open' THEN 0 ELSE v.closed_at END,
@@ -160,13 +158,13 @@ func (h *hearing) merge(ctx context.Context, from, into string) error {
 			return err
 		}
 	}
-	for _, end := range []string{
-		`DELETE FROM conversation_stem WHERE institution_id = $1 AND conversation_id = $2`,
-		`DELETE FROM conversation WHERE institution_id = $1 AND id = $2`,
-	} {
-		if _, err := h.tx.Exec(ctx, end, h.institution(), from); err != nil {
-			return err
-		}
+	if _, err := h.tx.Exec(ctx, `
+		INSERT INTO conversation_word (word, conversation) SELECT word, $2 FROM conversation_word WHERE conversation = $1 ON CONFLICT DO NOTHING`,
+		db.Number(h.institution(), from), db.Number(h.institution(), into)); err != nil {
+		return err
+	}
+	if _, err := h.tx.Exec(ctx, `DELETE FROM conversation WHERE institution_id = $1 AND id = $2`, h.institution(), from); err != nil {
+		return err
 	}
 	h.into[from] = into
 	h.touched[into] = true

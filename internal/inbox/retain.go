@@ -111,12 +111,14 @@ func (in *Inbox) reduceOne(ctx context.Context, tx *db.Tx, i institution.Institu
 	for _, drop := range []string{
 		`DELETE FROM comment_earlier WHERE institution_id = $1 AND comment_id IN (SELECT id FROM comment WHERE institution_id = $1 AND conversation_id = $2)`,
 		`DELETE FROM comment WHERE institution_id = $1 AND conversation_id = $2`,
-		`DELETE FROM conversation_stem WHERE institution_id = $1 AND conversation_id = $2`,
 		`DELETE FROM note WHERE institution_id = $1 AND conversation_id = $2`,
 	} {
 		if _, err := tx.Exec(ctx, drop, i.ID, id); err != nil {
 			return err
 		}
+	}
+	if err := dropStems(ctx, tx, i.ID, id); err != nil {
+		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE conversation SET subject = '', author_id = '', waiting = FALSE, reduced_at = $3, version = version + 1 WHERE institution_id = $1 AND id = $2`,
 		i.ID, id, db.At(now)); err != nil {

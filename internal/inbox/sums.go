@@ -139,20 +139,23 @@ func stemLang(lang string) string {
 }
 
 func (in *Inbox) addStems(ctx context.Context, tx *db.Tx, institutionID, id string, stems []string) error {
-	for len(stems) > 0 {
-		part := stems[:min(len(stems), 200)]
-		stems = stems[len(part):]
-		args, rows := []any{institutionID, id}, make([]string, len(part))
+	number := db.Number(institutionID, id)
+	for part := range slices.Chunk(stems, 200) {
+		args, rows := []any{number}, make([]string, len(part))
 		for i, s := range part {
-			args = append(args, s)
-			rows[i] = fmt.Sprintf("($1, $%d, $2)", i+3)
+			args = append(args, db.Number(institutionID, s))
+			rows[i] = fmt.Sprintf("($%d, $1)", i+2)
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO conversation_stem (institution_id, stem, conversation_id) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`, args...)
-		if err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO conversation_word (word, conversation) VALUES `+strings.Join(rows, ", ")+` ON CONFLICT DO NOTHING`, args...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func dropStems(ctx context.Context, tx *db.Tx, institutionID, id string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM conversation_word WHERE conversation = $1`, db.Number(institutionID, id))
+	return err
 }
 
 // restem indexes a conversation anew, after words went or changed.
@@ -170,7 +173,7 @@ func (in *Inbox) restem(ctx context.Context, tx *db.Tx, institutionID, id string
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM conversation_stem WHERE institution_id = $1 AND conversation_id = $2`, institutionID, id); err != nil {
+	if err := dropStems(ctx, tx, institutionID, id); err != nil {
 		return err
 	}
 	stems := map[string]bool{}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -339,58 +340,52 @@ func touch(ctx context.Context, tx *db.Tx, institutionID string) error {
 	return tx.Notify(ctx, "publication", institutionID)
 }
 
-// The weights of a stem by where it stands.
-const (
-	weightTitle = 10
-	weightTag   = 5
-)
-
-// index stores the stems and tags by which a publication is found.
+// index stores the words and tags by which a publication is found.
 func index(ctx context.Context, tx *db.Tx, m Message, plain string, tags []shownTag) error {
-	for _, table := range []string{"publication_stem", "publication_tag"} {
-		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID); err != nil {
-			return err
-		}
+	if err := unindex(ctx, tx, m); err != nil {
+		return err
 	}
-	stems := Stems(plain, m.Content.Lang)
-	add := func(text string, weight int) {
-		for s := range Stems(text, m.Content.Lang) {
-			stems[s] += weight
-		}
-	}
-	add(m.Content.Title, weightTitle)
+	text := []string{plain, m.Content.Title}
 	for _, a := range m.Content.Media {
-		add(a.Alt+" "+a.Caption, 1)
+		text = append(text, a.Alt, a.Caption)
 	}
 	if m.Content.Event != nil {
-		add(m.Content.Event.Where, 1)
+		text = append(text, m.Content.Event.Where)
 	}
 	for _, t := range tags {
-		add(t.Label, weightTag)
+		text = append(text, t.Label)
 		if _, err := tx.Exec(ctx, `INSERT INTO publication_tag (institution_id, tag, message_id, label) VALUES ($1, $2, $3, $4)`,
 			m.InstitutionID, t.Tag, m.ID, t.Label); err != nil {
 			return err
 		}
 	}
-	type row struct {
-		Stem   string `json:"s"`
-		Weight int    `json:"w"`
+	return indexWords(ctx, tx, m.InstitutionID, m.ID, Stems(strings.Join(text, "\n"), m.Content.Lang))
+}
+
+// indexWords stores under which stems a publication is found.
+func indexWords(ctx context.Context, tx *db.Tx, institutionID, messageID string, stems map[string]int) error {
+	var words []int64
+	for s := range stems {
+		words = append(words, db.Number(institutionID, s))
 	}
-	rows := make([]row, 0, len(stems))
-	for s, w := range stems {
-		rows = append(rows, row{s, w})
+	slices.Sort(words)
+	number := db.Number(institutionID, messageID)
+	if _, err := tx.Exec(ctx, `UPDATE publication SET number = $3 WHERE institution_id = $1 AND message_id = $2 AND number IS NULL`, institutionID, messageID, number); err != nil {
+		return err
 	}
-	slices.SortFunc(rows, func(a, b row) int {
-		if a.Stem < b.Stem {
-			return -1
-		}
-		return 1
-	})
-	unpack := `SELECT $1, j.value ->> 's', $2, CAST(j.value ->> 'w' AS BIGINT) FROM json_each($3) AS j`
+	each := `json_each($2)`
 	if tx.Engine() == db.Postgres {
-		unpack = `SELECT $1, j ->> 's', $2, CAST(j ->> 'w' AS BIGINT) FROM json_array_elements(CAST($3 AS JSON)) AS j`
+		each = `json_array_elements_text(CAST($2 AS JSON)) AS w (value)`
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO publication_stem (institution_id, stem, message_id, weight) `+unpack, m.InstitutionID, m.ID, asJSON(rows))
+	_, err := tx.Exec(ctx, `INSERT INTO publication_word (word, publication) SELECT CAST(value AS BIGINT), $1 FROM `+each, number, asJSON(words))
+	return err
+}
+
+func unindex(ctx context.Context, tx *db.Tx, m Message) error {
+	if _, err := tx.Exec(ctx, `DELETE FROM publication_word WHERE publication = $1`, db.Number(m.InstitutionID, m.ID)); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `DELETE FROM publication_tag WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID)
 	return err
 }
 
@@ -403,10 +398,8 @@ func withdrawPublication(ctx context.Context, tx *db.Tx, m Message, reason strin
 	if err != nil {
 		return err
 	}
-	for _, table := range []string{"publication_stem", "publication_tag"} {
-		if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID); err != nil {
-			return err
-		}
+	if err := unindex(ctx, tx, m); err != nil {
+		return err
 	}
 	return touch(ctx, tx, m.InstitutionID)
 }

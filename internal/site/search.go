@@ -56,8 +56,8 @@ func hits(ctx context.Context, tx *db.Tx, institutionID string, words []word) ([
 	args := []any{institutionID}
 	for n, w := range words {
 		for _, stem := range w {
-			args = append(args, stem)
-			rows = append(rows, fmt.Sprintf("(%d, $%d)", n, len(args)))
+			args = append(args, db.Number(institutionID, stem))
+			rows = append(rows, fmt.Sprintf("(%d, CAST($%d AS BIGINT))", n, len(args)))
 		}
 	}
 	args = append(args, len(words), maxHits)
@@ -70,11 +70,11 @@ func hits(ctx context.Context, tx *db.Tx, institutionID string, words []word) ([
 		err = s.Scan(&h.id, &h.title, &h.lang, &h.at)
 		return h, err
 	}, fmt.Sprintf(`
-		WITH asked (word, stem) AS (VALUES %s),
+		WITH asked (n, word) AS (VALUES %s),
 		found AS (
-			SELECT s.message_id FROM publication_stem s JOIN asked a ON a.stem = s.stem
-			WHERE s.institution_id = $1 GROUP BY s.message_id HAVING count(DISTINCT a.word) = $%d)
-		SELECT p.message_id, p.title, p.lang, p.published_at FROM publication p JOIN found f ON f.message_id = p.message_id
+			SELECT w.publication FROM publication_word w JOIN asked a ON a.word = w.word
+			GROUP BY w.publication HAVING count(DISTINCT a.n) = $%d)
+		SELECT p.message_id, p.title, p.lang, p.published_at FROM publication p JOIN found f ON f.publication = p.number
 		WHERE p.institution_id = $1 AND p.withdrawn_at = 0
 		ORDER BY p.published_at DESC, p.message_id DESC LIMIT $%d`, strings.Join(rows, ", "), len(args)-1, len(args)), args...)
 	if err != nil {

@@ -10,10 +10,12 @@ import (
 	"image/jpeg"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -231,10 +233,8 @@ func (w *town) publish(n note) string {
 		for s := range publishing.Stems(n.Title, n.Lang) {
 			stems[s] += 10
 		}
-		for s, weight := range stems {
-			if _, err := tx.Exec(ctx, `INSERT INTO publication_stem (institution_id, stem, message_id, weight) VALUES ($1, $2, $3, $4)`, w.i.ID, s, n.ID, weight); err != nil {
-				return err
-			}
+		if err := w.found(ctx, tx, n.ID, slices.Collect(maps.Keys(stems))); err != nil {
+			return err
 		}
 		for _, t := range tags {
 			if _, err := tx.Exec(ctx, `INSERT INTO publication_tag (institution_id, tag, message_id, label) VALUES ($1, $2, $3, $4)`, w.i.ID, t.Tag, n.ID, t.Label); err != nil {
@@ -397,10 +397,8 @@ func (w *town) many(n int) {
 				start, db.At(w.now.Add(-time.Duration(n-k)*time.Hour))); err != nil {
 				return err
 			}
-			for _, stem := range []string{"scuol", "pa", fmt.Sprint(k)} {
-				if _, err := tx.Exec(ctx, `INSERT INTO publication_stem (institution_id, stem, message_id, weight) VALUES ($1, $2, $3, 10)`, w.i.ID, stem, id); err != nil {
-					return err
-				}
+			if err := w.found(ctx, tx, id, []string{"scuol", "pa", fmt.Sprint(k)}); err != nil {
+				return err
 			}
 			if _, err := tx.Exec(ctx, `INSERT INTO publication_tag (institution_id, tag, message_id, label) VALUES ($1, 'scuola', $2, 'Scuola')`, w.i.ID, id); err != nil {
 				return err
@@ -409,4 +407,18 @@ func (w *town) many(n int) {
 		_, err := tx.Exec(ctx, `UPDATE institution SET version = version + 1 WHERE id = $1`, w.i.ID)
 		return err
 	}))
+}
+
+// found stores under which stems a publication is found.
+func (w *town) found(ctx context.Context, tx *db.Tx, id string, stems []string) error {
+	number := db.Number(w.i.ID, id)
+	if _, err := tx.Exec(ctx, `UPDATE publication SET number = $3 WHERE institution_id = $1 AND message_id = $2`, w.i.ID, id, number); err != nil {
+		return err
+	}
+	for _, stem := range stems {
+		if _, err := tx.Exec(ctx, `INSERT INTO publication_word (word, publication) VALUES ($1, $2)`, db.Number(w.i.ID, stem), number); err != nil {
+			return err
+		}
+	}
+	return nil
 }
