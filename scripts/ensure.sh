@@ -21,6 +21,7 @@ missing() {
 	smtp) ! /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
 	xml) ! has xmllint ;;
 	imap) ! has dovecot && ! [ -x /usr/sbin/dovecot ] ;;
+	mta) ! has postfix && ! [ -x /usr/sbin/postfix ] ;;
 	trace) ! has strace ;;
 	compiler) ! has g++ || ! has make || ! has python3 ;;
 	*) echo "ensure: unknown need $1" >&2; exit 2 ;;
@@ -31,7 +32,7 @@ package_of() {
 	case $1 in
 	go) echo golang ;; node) echo "nodejs npm" ;; browser) echo chromium ;; postgres) echo postgresql ;;
 	java) echo default-jre-headless ;; nginx) echo nginx-light ;; wrk) echo wrk ;; smtp) echo python3-aiosmtpd ;;
-	xml) echo libxml2-utils ;; imap) echo dovecot-imapd ;; trace) echo strace ;; compiler) echo "g++ make python3" ;;
+	xml) echo libxml2-utils ;; imap) echo dovecot-imapd ;; mta) echo postfix ;; trace) echo strace ;; compiler) echo "g++ make python3" ;;
 	esac
 }
 
@@ -47,6 +48,7 @@ reason_of() {
 	smtp) echo "receives the newsletters of the tests" ;;
 	xml) echo "checks alerts against the CAP 1.2 schema" ;;
 	imap) echo "keeps the letters that the tests answer" ;;
+	mta) echo "sends back the letters that cannot be delivered" ;;
 	trace) echo "shows what the server had on the disk when the power was cut" ;;
 	compiler) echo "builds the SQLite of the Bluesky test server" ;;
 	esac

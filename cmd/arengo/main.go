@@ -34,6 +34,11 @@ const (
 	exitDone   = 0
 	exitFailed = 1 // it could not be done; doctor: something needs attention
 	exitUsage  = 2 // the command line or a setting is wrong: nothing was done
+
+	// exitLater is EX_TEMPFAIL of sysexits.h: the mail server keeps the letter and tries
+	// again. bounce fails in no other way, whatever is wrong: once it is mended, no
+	// letter was lost.
+	exitLater = 75
 )
 
 // command is what the command line can be asked for.
@@ -103,6 +108,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitUsage
 	}
 	in.args = rest
+	if c.name == "bounce" {
+		if in.do(ctx, c) != exitDone {
+			return exitLater
+		}
+		return exitDone
+	}
 	if c.name == "" { // the first of two words, and help
 		in.family(args[0])
 		return exitDone

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -101,24 +102,35 @@ func openRestore(*flag.FlagSet) action {
 	}
 }
 
-// openBounce counts a letter that came back (RFC 3464). A mail server hands it
-// over: letters@example.org: "|arengo bounce --data /var/lib/arengo".
-func openBounce(*flag.FlagSet) action {
+// openBounce counts a letter that came back. A mail server hands it over, as a user
+// who may read neither the configuration nor the database: with --socket the running
+// server takes it.
+func openBounce(f *flag.FlagSet) action {
+	socket := f.String("socket", "", "")
 	return func(ctx context.Context, in input, c config.Config) error {
 		if err := in.words(0, ""); err != nil {
 			return err
 		}
-		d, err := app.UpToDateDB(ctx, c)
-		if err != nil {
-			return err
+		n, err := 0, error(nil)
+		if *socket != "" {
+			n, err = app.HandBounce(ctx, *socket, in.stdin)
+		} else {
+			n, err = countBounce(ctx, c, in.stdin)
 		}
-		defer d.Close()
-		n, err := newsletter.ReceiveBounce(ctx, d, in.stdin, time.Now())
 		if err == nil {
 			in.say("cli.bounce.done", n)
 		}
 		return err
 	}
+}
+
+func countBounce(ctx context.Context, c config.Config, letter io.Reader) (int, error) {
+	d, err := app.UpToDateDB(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	defer d.Close()
+	return newsletter.ReceiveBounce(ctx, d, letter, time.Now())
 }
 
 // openAuditVerify reads the audit log of every institution from end to end.

@@ -184,7 +184,8 @@ func (x *doctor) names(ctx context.Context) {
 }
 
 // bounces tries the way of letters that come back: a mail server runs the pipe as
-// a user of its own, who may not read the configuration or the database.
+// a user of its own, who may not read the configuration or the database. With
+// smtp.bounces the running server takes the letters from anybody on the machine.
 func (x *doctor) bounces(ctx context.Context) {
 	if x.c.SMTP.Host == "" {
 		return
@@ -211,9 +212,12 @@ func (x *doctor) bounces(ctx context.Context) {
 			return
 		}
 	}
-	args := []string{"bounce", "--data", x.c.Data}
-	if x.c.File != "" {
-		args = append(args, "--config", x.c.File)
+	args := []string{"bounce", "--socket", x.c.SMTP.Bounces}
+	if x.c.SMTP.Bounces == "" {
+		args = []string{"bounce", "--data", x.c.Data}
+		if x.c.File != "" {
+			args = append(args, "--config", x.c.File)
+		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()

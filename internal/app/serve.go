@@ -25,6 +25,13 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	if err := a.Start(work); err != nil {
 		return err
 	}
+	if path := a.Config.SMTP.Bounces; path != "" {
+		stop, err := a.takeBounces(work, path)
+		if err != nil {
+			return fmt.Errorf("smtp.bounces: %w", err)
+		}
+		defer stop()
+	}
 	s := &http.Server{
 		Handler: a.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return work },

@@ -70,6 +70,8 @@ type SMTP struct {
 	TLS      string // starttls, tls or none
 	Hello    string // our name, for the server; "" means the machine's
 
+	Bounces string // socket at which the machine's mail server hands over letters that came back; "" means none
+
 	Connections int // at the same time
 	PerMinute   int // letters of newsletters; 0 means no limit until the server asks to slow down
 

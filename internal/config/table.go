@@ -63,6 +63,7 @@ func table() []setting {
 		text("smtp.from", "", func(c *Config) *string { return &c.SMTP.From }),
 		text("smtp.tls", "starttls", func(c *Config) *string { return &c.SMTP.TLS }),
 		text("smtp.hello", "", func(c *Config) *string { return &c.SMTP.Hello }),
+		text("smtp.bounces", "", func(c *Config) *string { return &c.SMTP.Bounces }),
 		whole("smtp.connections", "4", 1, 50, func(c *Config) *int { return &c.SMTP.Connections }),
 		whole("smtp.per_minute", "0", 0, 1_000_000, func(c *Config) *int { return &c.SMTP.PerMinute }),
 		text("smtp.dkim_domain", "", func(c *Config) *string { return &c.SMTP.DKIMDomain }),

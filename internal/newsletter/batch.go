@@ -55,7 +55,7 @@ func settle(to letterTo, r mail.Result) settled {
 		// 5.1.1 and its neighbours are about the address (RFC 3463, 3.2); servers
 		// without such codes answer 550 or 553 to an unknown mailbox.
 		about := strings.HasPrefix(r.Enhanced, "5.1.") || strings.HasPrefix(r.Enhanced, "5.2.")
-		s.hard = strings.HasPrefix(r.Enhanced, "5.1.") || r.Enhanced == "" && !r.Whole && (r.Code == 550 || r.Code == 551 || r.Code == 553)
+		s.hard = mail.NoAddress(r.Enhanced) || r.Enhanced == "" && !r.Whole && (r.Code == 550 || r.Code == 551 || r.Code == 553)
 		s.blameless = r.Whole && !about || r.Code == 0
 	case mail.Unknown:
 		s.outcome = Unconfirmed

@@ -80,8 +80,8 @@ func messageID(subscriberID, issueID, host string) string {
 // readMessageID takes a Message-ID apart; ok is false when it is none of a letter.
 func readMessageID(id string) (subscriberID, issueID string, ok bool) {
 	left, _, _ := strings.Cut(id, "@")
-	subscriberID, issueID, ok = strings.Cut(left, ".")
-	return subscriberID, issueID, ok
+	subscriberID, issueID, _ = strings.Cut(strings.ToLower(left), ".")
+	return subscriberID, issueID, isID(subscriberID) && isID(issueID)
 }
 
 // form is what a subscriber's letter has in common with those of others.

@@ -551,6 +551,68 @@ func TestReturnedLetterIsCounted(t *testing.T) {
 	})
 }
 
+func TestComplaintEndsTheSubscription(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.subscriber("a@example.org", Immediate)
+		w.subscriber("b@example.org", Immediate)
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		complaint := func(kind, id string) string {
+			return strings.ReplaceAll("From: feedback@provider.example\nSubject: complaint\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report; boundary=b\n\n"+
+				"--b\nContent-Type: message/feedback-report\n\nFeedback-Type: "+kind+"\nUser-Agent: x/1\nVersion: 1\n\n--b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <"+id+">\n\n--b--\n", "\n", "\r\n")
+		}
+		id := w.post.to("a@example.org")[0].MessageID
+		for n, c := range []struct {
+			kind, id string
+			want     int
+		}{{"abuse", "0199aaaa-1111-7222-8333-444455556666.0199bbbb-1111-7222-8333-444455556666@cesate.example", 0}, {"not-spam", id, 0}, {"abuse", id, 1}, {"abuse", id, 0}} {
+			if got, err := ReceiveBounce(t.Context(), d, strings.NewReader(complaint(c.kind, c.id)), w.clock.now()); err != nil || got != c.want {
+				t.Errorf("%d: %d counted, %v", n, got, err)
+			}
+		}
+		if _, ok := w.find("a@example.org"); ok {
+			t.Error("who complained still has a subscription")
+		}
+		if u, ok := w.find("b@example.org"); !ok || u.State != Active {
+			t.Errorf("somebody else's ended: %+v", u)
+		}
+	})
+}
+
+// A report may come in any form, as long as it names one of our letters.
+func TestReturnedLetterIsKnownByItsNameAlone(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		for n := range 3 {
+			w.subscriber(fmt.Sprintf("a%d@example.org", n), Immediate)
+		}
+		w.hand("comune", "k1", "Avviso")
+		w.work()
+		id := func(n int) string { return w.post.to(fmt.Sprintf("a%d@example.org", n))[0].MessageID }
+		exim := "X-Failed-Recipients: a0@example.org\nFrom: Mailer-Daemon@mx.example.org\nSubject: Mail delivery failed\n\n  a0@example.org\n    550 5.1.1 User unknown\n\n------ This is a copy of the message's headers. ------\n\nMessage-ID: <" + id(0) + ">\n"
+		full := strings.NewReplacer("5.1.1", "5.2.2").Replace(report(id(1)))
+		late := strings.NewReplacer("Action: failed", "Action: delayed", "5.1.1", "4.4.1").Replace(report(id(2)))
+		answer := "From: a2@example.org\nSubject: Re: Avviso\nIn-Reply-To: <" + id(2) + ">\n\nGrazie, ma la lettera a mio marito could not be delivered.\n"
+		for _, c := range []struct {
+			letter string
+			want   int
+		}{{exim, 1}, {full, 1}, {late, 0}, {answer, 0}} {
+			if n, err := ReceiveBounce(t.Context(), d, strings.NewReader(c.letter), w.clock.now()); err != nil || n != c.want {
+				t.Errorf("%d counted, %v: %.80s", n, err, c.letter)
+			}
+		}
+		for n, want := range []struct {
+			state State
+			soft  int
+		}{{Stopped, 0}, {Active, 1}, {Active, 0}} {
+			if u, _ := w.find(fmt.Sprintf("a%d@example.org", n)); u.State != want.state || u.SoftBounces != want.soft {
+				t.Errorf("a%d: %s, %d", n, u.State, u.SoftBounces)
+			}
+		}
+	})
+}
+
 // report is a letter that says that a letter of ours did not arrive.
 func report(id string) string {
 	return strings.ReplaceAll("From: MAILER-DAEMON@example.org\nTo: bounces@cesate.example\nSubject: Undelivered\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n"+
