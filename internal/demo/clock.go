@@ -28,3 +28,13 @@ func (c *clock) set(at time.Time) {
 	defer c.mu.Unlock()
 	c.at = at
 }
+
+// forward moves a clock that stands on to a moment, if that is later: to where the
+// next thing happens, such as the second look for a post whose answer was lost.
+func (c *clock) forward(to time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.at.IsZero() && to.After(c.at) {
+		c.at = to
+	}
+}
