@@ -29,10 +29,15 @@ import (
 const base = "http://127.0.0.1:8080"
 
 // filled is a town just filled, served by an app that lives in the present.
-func filled(t *testing.T) (*town, *app.App) {
+func filled(t testing.TB) (*town, *app.App) { return filledOn(t, db.SQLite) }
+
+func filledOn(t testing.TB, e db.Engine) (*town, *app.App) {
 	t.Helper()
 	ctx := context.Background()
 	env := map[string]string{"ARENGO_DATA": filepath.Join(t.TempDir(), "data"), "ARENGO_BASE_URL": base, "ARENGO_DEMO": "true"}
+	if e == db.Postgres {
+		env["ARENGO_DATABASE"] = testkit.Address(t, e)
+	}
 	c, err := config.Load(nil, func(name string) string { return env[name] })
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +267,7 @@ func sample(pages map[string]string) map[string]string {
 }
 
 // signIn is the cookie of a ready account.
-func signIn(t *testing.T, h http.Handler, host, person string) string {
+func signIn(t testing.TB, h http.Handler, host, person string) string {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "http://"+host+"/accesso/demo", strings.NewReader(url.Values{"person": {person}}.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -287,7 +292,7 @@ const (
 )
 
 // crawl follows the links of a host from its first pages on, and keeps the HTML.
-func crawl(t *testing.T, h http.Handler, who, host, cookie string, keep map[string]string) {
+func crawl(t testing.TB, h http.Handler, who, host, cookie string, keep map[string]string) {
 	t.Helper()
 	queue := []string{"/", "/sitemap.xml", "/accesso"}
 	if cookie != "" {
@@ -370,7 +375,7 @@ func follows(path, cookie string) bool {
 	return cookie == "" || strings.HasPrefix(u.Path, "/redazione")
 }
 
-func links(t *testing.T, body string) (all []string) {
+func links(t testing.TB, body string) (all []string) {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(body))
 	if err != nil {

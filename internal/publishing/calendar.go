@@ -31,9 +31,9 @@ func Calendar(ctx context.Context, tx *db.Tx, institutionID string, from, to tim
 	return db.All(ctx, tx, scanMessage, `
 		SELECT `+messageColumns+` FROM message
 		WHERE institution_id = $1
-			AND ((out_at > 0 AND out_at >= $2 AND out_at < $3) OR (out_at = 0 AND due_at > 0 AND due_at >= $2 AND due_at < $3))
+			AND CASE WHEN out_at > 0 THEN out_at ELSE due_at END >= $2 AND CASE WHEN out_at > 0 THEN out_at ELSE due_at END < $3
 		ORDER BY CASE WHEN out_at > 0 THEN out_at ELSE due_at END, id LIMIT $4`,
-		institutionID, db.At(from), db.At(to), maxCalendar)
+		institutionID, max(db.At(from), 1), db.At(to), maxCalendar) // 0 is no moment
 }
 
 // Coming lists the messages that have a moment ahead and are not out, in order.
@@ -53,6 +53,7 @@ type Board struct {
 	State     DeliveryState
 	Late      bool // only those that should long have been out
 	ChannelID string
+	After     string // the last delivery of the page before; one that is unknown: nothing
 	Limit     int
 }
 
@@ -65,13 +66,23 @@ func OnBoard(ctx context.Context, tx *db.Tx, institutionID string, b Board, now 
 	}
 	return db.All(ctx, tx, scanTrouble, `
 		SELECT `+troubleColumns+` FROM delivery
-		WHERE institution_id = $1
-			AND (updated_at >= $2 OR state IN ('waiting', 'attempting', 'refused', 'unconfirmed', 'by_hand') OR (state = 'given_up' AND error_code = 'expired') OR (state = 'out' AND rev > out_rev))
+		WHERE institution_id = $1 AND id IN (`+boarded+`)
 			AND ($3 = '' OR state = $3) AND ($4 = '' OR channel_id = $4)
 			AND (CAST($5 AS BIGINT) = 0 OR `+lateSince("$5")+`)
-		ORDER BY created_at DESC, message_id DESC, id LIMIT $6`,
-		institutionID, db.At(b.Since), string(b.State), b.ChannelID, late, b.Limit)
+			AND ($7 = '' OR (created_at, message_id, id) < (SELECT created_at, message_id, id FROM delivery WHERE institution_id = $1 AND id = $7))
+		ORDER BY created_at DESC, message_id DESC, id DESC LIMIT $6`,
+		institutionID, db.At(b.Since), string(b.State), b.ChannelID, late, b.Limit, b.After)
 }
+
+// boarded selects what is on the board: what changed lately, and what waits for
+// something or somebody. Each part has an index of its own; together, as one
+// condition, they would have none.
+const boarded = `
+	SELECT id FROM delivery WHERE institution_id = $1 AND updated_at >= $2
+		AND state IN ('waiting', 'attempting', 'out', 'refused', 'unconfirmed', 'given_up', 'by_hand', 'withdrawn')
+	UNION ALL SELECT id FROM delivery WHERE institution_id = $1 AND state IN ('waiting', 'attempting', 'refused', 'unconfirmed', 'by_hand')
+	UNION ALL SELECT id FROM delivery WHERE institution_id = $1 AND state = 'given_up' AND error_code = 'expired'
+	UNION ALL SELECT id FROM delivery WHERE institution_id = $1 AND ` + wanted + ` AND rev > out_rev`
 
 func scanTrouble(s db.Scanner) (t Trouble, err error) {
 	t.Delivery, err = scanDelivery(wider{s, []any{&t.Title, &t.Channel, &t.Platform}})

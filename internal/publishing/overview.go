@@ -70,7 +70,7 @@ func Troubles(ctx context.Context, tx *db.Tx, institutionID string, now time.Tim
 	return db.All(ctx, tx, scanTrouble, `
 		SELECT `+troubleColumns+` FROM delivery
 		WHERE institution_id = $1
-			AND (state IN ('refused', 'unconfirmed') OR `+lateSince("$2")+`)
+			AND state IN ('refused', 'unconfirmed', 'given_up', 'waiting', 'attempting') AND (state IN ('refused', 'unconfirmed') OR `+lateSince("$2")+`)
 		ORDER BY updated_at DESC LIMIT $3`, institutionID, db.At(now.Add(-LateAfter)), limit)
 }
 

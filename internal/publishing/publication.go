@@ -2,6 +2,7 @@ package publishing
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -359,30 +360,66 @@ func index(ctx context.Context, tx *db.Tx, m Message, plain string, tags []shown
 			return err
 		}
 	}
-	return indexWords(ctx, tx, m.InstitutionID, m.ID, Stems(strings.Join(text, "\n"), m.Content.Lang))
+	var words []int64
+	for s := range Stems(strings.Join(text, "\n"), m.Content.Lang) {
+		words = append(words, db.Number(m.InstitutionID, s))
+	}
+	for s := range Stems(m.Content.Title, m.Content.Lang) {
+		words = append(words, TitleWord(m.InstitutionID, s))
+	}
+	return indexWords(ctx, tx, m.InstitutionID, m.ID, words)
 }
 
-// indexWords stores under which stems a publication is found.
-func indexWords(ctx context.Context, tx *db.Tx, institutionID, messageID string, stems map[string]int) error {
-	var words []int64
-	for s := range stems {
-		words = append(words, db.Number(institutionID, s))
-	}
-	slices.Sort(words)
-	number := db.Number(institutionID, messageID)
-	if _, err := tx.Exec(ctx, `UPDATE publication SET number = $3 WHERE institution_id = $1 AND message_id = $2 AND number IS NULL`, institutionID, messageID, number); err != nil {
+// TitleWord is the number under which a publication stands besides, when the stem is
+// in its title.
+func TitleWord(institutionID, stem string) int64 { return db.Number(institutionID, "title", stem) }
+
+// indexWords stores under which words a publication is found.
+func indexWords(ctx context.Context, tx *db.Tx, institutionID, messageID string, words []int64) error {
+	number, err := numberOf(ctx, tx, institutionID, messageID)
+	if err != nil {
 		return err
 	}
+	slices.Sort(words)
 	each := `json_each($2)`
 	if tx.Engine() == db.Postgres {
 		each = `json_array_elements_text(CAST($2 AS JSON)) AS w (value)`
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO publication_word (word, publication) SELECT CAST(value AS BIGINT), $1 FROM `+each, number, asJSON(words))
+	_, err = tx.Exec(ctx, `INSERT INTO publication_word (word, publication) SELECT CAST(value AS BIGINT), $1 FROM `+each, number, asJSON(words))
 	return err
 }
 
+const (
+	numbersFrom = 1_577_836_800_000_000 // 2020, in microseconds
+	placesEach  = 4096                  // of a microsecond
+)
+
+// numberOf is the number by which words refer to a publication; it gets one if it has
+// none. It grows with the moment of publication, so that a search reads the newest
+// first. Of two publications of one microsecond the second looks for another place.
+func numberOf(ctx context.Context, tx *db.Tx, institutionID, messageID string) (int64, error) {
+	var number sql.NullInt64
+	var at int64
+	if err := tx.QueryRow(ctx, `SELECT number, published_at FROM publication WHERE institution_id = $1 AND message_id = $2`, institutionID, messageID).Scan(&number, &at); err != nil || number.Valid {
+		return number.Int64, err
+	}
+	first, place := (at-numbersFrom)*placesEach, db.Number(institutionID, messageID)
+	for {
+		n := first + place%placesEach
+		var taken bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM publication WHERE number = $1)`, n).Scan(&taken); err != nil {
+			return 0, err
+		}
+		if !taken {
+			_, err := tx.Exec(ctx, `UPDATE publication SET number = $3 WHERE institution_id = $1 AND message_id = $2`, institutionID, messageID, n)
+			return n, err
+		}
+		place++
+	}
+}
+
 func unindex(ctx context.Context, tx *db.Tx, m Message) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM publication_word WHERE publication = $1`, db.Number(m.InstitutionID, m.ID)); err != nil {
+	if _, err := tx.Exec(ctx, `DELETE FROM publication_word WHERE publication = (SELECT number FROM publication WHERE institution_id = $1 AND message_id = $2)`, m.InstitutionID, m.ID); err != nil {
 		return err
 	}
 	_, err := tx.Exec(ctx, `DELETE FROM publication_tag WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID)

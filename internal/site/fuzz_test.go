@@ -19,11 +19,11 @@ func FuzzSearchMarksAndNeverChangesTheText(f *testing.F) {
 		if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
 			return // publishing stores neither
 		}
-		plain := strings.NewReplacer("<mark>", "", "</mark>", "").Replace(string(mark(text, lang, words)))
+		plain := strings.NewReplacer("<mark>", "", "</mark>", "").Replace(string(newMatcher(words).mark(text, lang)))
 		if got := html.UnescapeString(plain); got != text {
 			t.Fatalf("marked: %q, was %q", got, text)
 		}
-		if part := excerpt(text, lang, words); !utf8.ValidString(part) || utf8.RuneCountInString(part) > 250 {
+		if part := newMatcher(words).excerpt(text, lang); !utf8.ValidString(part) || utf8.RuneCountInString(part) > 250 {
 			t.Fatalf("excerpt %q", part)
 		}
 	})

@@ -45,6 +45,7 @@ type town struct {
 	now      time.Time
 	base     string // address at which citizens read
 	n        int
+	numbers  int64
 }
 
 func rome() *time.Location {
@@ -229,11 +230,7 @@ func (w *town) publish(n note) string {
 			db.At(n.Start), db.At(n.End), n.Place, n.Lat, n.Lon, db.At(n.Published), corrected, w.json(n.Corrections)); err != nil {
 			return err
 		}
-		stems := publishing.Stems(plain, n.Lang)
-		for s := range publishing.Stems(n.Title, n.Lang) {
-			stems[s] += 10
-		}
-		if err := w.found(ctx, tx, n.ID, slices.Collect(maps.Keys(stems))); err != nil {
+		if err := w.found(ctx, tx, n.ID, slices.Sorted(maps.Keys(publishing.Stems(plain+" "+n.Title, n.Lang))), slices.Sorted(maps.Keys(publishing.Stems(n.Title, n.Lang)))...); err != nil {
 			return err
 		}
 		for _, t := range tags {
@@ -409,14 +406,22 @@ func (w *town) many(n int) {
 	}))
 }
 
-// found stores under which stems a publication is found.
-func (w *town) found(ctx context.Context, tx *db.Tx, id string, stems []string) error {
-	number := db.Number(w.i.ID, id)
-	if _, err := tx.Exec(ctx, `UPDATE publication SET number = $3 WHERE institution_id = $1 AND message_id = $2`, w.i.ID, id, number); err != nil {
+// found stores under which stems a publication is found, and which are in its title.
+func (w *town) found(ctx context.Context, tx *db.Tx, id string, stems []string, title ...string) error {
+	w.numbers++
+	var number int64 // it grows with the moment, and is nobody else's
+	if err := tx.QueryRow(ctx, `UPDATE publication SET number = published_at * 100 + CAST($3 AS BIGINT) WHERE institution_id = $1 AND message_id = $2 RETURNING number`, w.i.ID, id, w.numbers%100).Scan(&number); err != nil {
 		return err
 	}
+	var words []int64
 	for _, stem := range stems {
-		if _, err := tx.Exec(ctx, `INSERT INTO publication_word (word, publication) VALUES ($1, $2)`, db.Number(w.i.ID, stem), number); err != nil {
+		words = append(words, db.Number(w.i.ID, stem))
+	}
+	for _, stem := range title {
+		words = append(words, publishing.TitleWord(w.i.ID, stem))
+	}
+	for _, word := range words {
+		if _, err := tx.Exec(ctx, `INSERT INTO publication_word (word, publication) VALUES ($1, $2)`, word, number); err != nil {
 			return err
 		}
 	}

@@ -2,14 +2,14 @@
 -- space: institution, word and name were written out three times for each word. Now
 -- a word and what has it are numbers (db.Number), and a row is two of them.
 
--- publication.number: by which its words refer to it; NULL while it has none.
+-- publication.number: by which its words refer to it; NULL while it has none. It grows
+-- with published_at, so that the newest with a word are read first: microseconds since
+-- 2020, times 4,096, and a place among those of the same microsecond.
 ALTER TABLE publication ADD COLUMN number BIGINT
 ;;
--- only: sqlite
-UPDATE publication SET number = number_of(institution_id || ' ' || message_id)
-;;
--- only: postgres
-UPDATE publication SET number = ('x' || encode(substring(sha256(convert_to(institution_id || ' ' || message_id, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::bigint & 9223372036854775807
+UPDATE publication SET number = (published_at - 1577836800000000) * 4096 + (
+	SELECT count(*) FROM publication o WHERE o.published_at = publication.published_at
+		AND (o.institution_id, o.message_id) < (publication.institution_id, publication.message_id))
 ;;
 CREATE UNIQUE INDEX publication_number ON publication (number)
 ;;

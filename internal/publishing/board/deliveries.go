@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	boardDays = 7   // days for which an ended delivery stays on the board
-	boardSize = 300 // deliveries on the board
+	boardDays = 7  // days for which an ended delivery stays on the board
+	boardSize = 60 // deliveries on a page of it
 	late      = "late"
 )
 
@@ -34,7 +34,7 @@ type boardPage struct {
 	Channels []layout.Option
 	Messages []boardMessage
 	Filtered bool
-	More     bool
+	Older    string // the page after this one; empty on the last
 	Days     int
 	Here     string
 	Stream   string
@@ -83,7 +83,7 @@ func (b *Board) deliveries(w http.ResponseWriter, r *http.Request, v visit) erro
 // boardFilter reads what the board is asked for. A word that is no state asks for
 // everything: an address is not a form.
 func boardFilter(q url.Values, now time.Time) (f publishing.Board, here string) {
-	f = publishing.Board{Since: now.AddDate(0, 0, -boardDays), ChannelID: q.Get("canale"), Limit: boardSize + 1}
+	f = publishing.Board{Since: now.AddDate(0, 0, -boardDays), ChannelID: q.Get("canale"), After: q.Get("prima"), Limit: boardSize + 1}
 	kept := url.Values{}
 	for _, s := range boardStates() {
 		if s == q.Get("stato") {
@@ -95,6 +95,9 @@ func boardFilter(q url.Values, now time.Time) (f publishing.Board, here string) 
 	}
 	if f.ChannelID != "" {
 		kept.Set("canale", f.ChannelID)
+	}
+	if f.After != "" {
+		kept.Set("prima", f.After)
 	}
 	if here = boardPath; len(kept) > 0 {
 		here += "?" + kept.Encode()
@@ -109,9 +112,10 @@ func (b *Board) showBoard(w http.ResponseWriter, r *http.Request, v visit, form,
 	if err != nil {
 		return err
 	}
-	page := boardPage{Form: form, Days: boardDays, Here: here, Stream: Stream, Filtered: here != boardPath, More: len(deliveries) > boardSize}
-	if page.More {
+	page := boardPage{Form: form, Days: boardDays, Here: here, Stream: Stream, Filtered: filter.State != "" || filter.Late || filter.ChannelID != ""}
+	if len(deliveries) > boardSize {
 		deliveries = deliveries[:boardSize]
+		page.Older = older(here, deliveries[boardSize-1].ID)
 	}
 	page.States = []layout.Option{{Label: v.p.T("board.state.all")}}
 	for _, s := range boardStates() {
@@ -130,6 +134,17 @@ func (b *Board) showBoard(w http.ResponseWriter, r *http.Request, v visit, form,
 		status = wrong.Status()
 	}
 	return b.Kit.Render(w, r, status, "board/deliveries", page)
+}
+
+// older is the address of the page that begins after a delivery.
+func older(here, after string) string {
+	u, err := url.Parse(here)
+	if err != nil {
+		return boardPath
+	}
+	q := u.Query()
+	q.Set("prima", after)
+	return boardPath + "?" + q.Encode()
 }
 
 func (b *Board) readBoard(ctx context.Context, v visit, f publishing.Board) (ds []publishing.Trouble, cs []channel.Channel, err error) {

@@ -3,9 +3,12 @@ package board_test
 import (
 	"bufio"
 	"context"
+	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +55,42 @@ func TestBoardFiltersAndForgetsOnlyWhatHasEnded(t *testing.T) {
 	rec = w.do("writer", http.MethodGet, boardURL, nil)
 	shows(t, rec, http.StatusOK, "Rifiutata", "Esito ignoto", "Via Roma chiusa")
 	hides(t, rec, w.server+"/@comune/1")
+}
+
+// A page is bounded; turned to the end, they show each delivery once.
+func TestBoardIsReadPageByPage(t *testing.T) {
+	w := newTown(t)
+	const messages = 50
+	for n := range messages {
+		w.out(fmt.Sprint("Avviso numero ", n))
+	}
+	row, next := regexp.MustCompile(`id="d-([^"]+)"`), regexp.MustCompile(`rel="next" href="([^"]+)"`)
+	seen, pages := map[string]int{}, 0
+	for at := boardURL; at != ""; pages++ {
+		rec := w.do("writer", http.MethodGet, at, nil)
+		if rec.Code != http.StatusOK || rec.Body.Len() > 100<<10 {
+			t.Fatalf("%s: %d, %d bytes", at, rec.Code, rec.Body.Len())
+		}
+		for _, m := range row.FindAllStringSubmatch(rec.Body.String(), -1) {
+			seen[m[1]]++
+		}
+		at = ""
+		if m := next.FindStringSubmatch(rec.Body.String()); m != nil {
+			at = html.UnescapeString(m[1])
+		}
+	}
+	var all int
+	w.read(func(ctx context.Context, tx *db.Tx) error {
+		return tx.QueryRow(ctx, `SELECT count(*) FROM delivery`).Scan(&all)
+	})
+	if len(seen) != all || all < 2*messages || pages < 2 {
+		t.Errorf("%d of %d deliveries on %d pages", len(seen), all, pages)
+	}
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("%s is shown %d times", id, n)
+		}
+	}
 }
 
 func TestDeliveriesAreRetriedGivenUpAndConfirmed(t *testing.T) {

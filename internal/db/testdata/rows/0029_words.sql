@@ -1,3 +1,3 @@
 -- changes: publication_stem conversation_stem
--- holds: SELECT NOT EXISTS (SELECT 1 FROM publication) OR EXISTS (SELECT 1 FROM publication_word WHERE word = 3806770722458312634 AND publication = 8138693876142628359)
+-- holds: SELECT NOT EXISTS (SELECT 1 FROM publication) OR EXISTS (SELECT 1 FROM publication_word WHERE word = 3806770722458312634 AND publication = 787100467200000000)
 -- holds: SELECT NOT EXISTS (SELECT 1 FROM conversation) OR EXISTS (SELECT 1 FROM conversation_word WHERE word = 3806770722458312634 AND conversation = 117834071592823115)
