@@ -274,15 +274,18 @@ func diagnostic(said string) string {
 	return ""
 }
 
-var letterID = regexp.MustCompile(`[A-Za-z0-9!#$%&*+/=?^_{|}~.-]{1,200}@[A-Za-z0-9.-]{1,200}`)
-
 // IDsIn finds whatever has the form of a letter's name, in the fields and the text of
 // a letter, of its parts and of the letters within it.
 func IDsIn(p *loose.Part) (ids []string) {
 	seen := map[string]bool{}
 	look := func(b []byte) {
-		for _, found := range letterID.FindAll(b, maxIDs) {
-			if id := strings.Trim(string(found), "."); len(ids) < maxIDs && !seen[id] {
+		for at := 0; len(ids) < maxIDs; at++ {
+			n := bytes.IndexByte(b[at:], '@')
+			if n < 0 {
+				return
+			}
+			at += n
+			if id := idAround(b, at); id != "" && !seen[id] {
 				seen[id] = true
 				ids = append(ids, id)
 			}
@@ -305,6 +308,28 @@ func IDsIn(p *loose.Part) (ids []string) {
 	}
 	visit(p, 0)
 	return ids
+}
+
+// idAround is the name of a letter that stands around an "@"; "" when it is none.
+func idAround(b []byte, at int) string {
+	from, to := at, at+1
+	for from > 0 && at-from <= maxIDSide && isIDByte(b[from-1]) {
+		from--
+	}
+	for to < len(b) && to-at <= maxIDSide && isIDByte(b[to]) {
+		to++
+	}
+	id := strings.Trim(string(b[from:to]), ".")
+	if at-from > maxIDSide || to-at > maxIDSide || strings.HasPrefix(id, "@") || strings.HasSuffix(id, "@") {
+		return ""
+	}
+	return id
+}
+
+const maxIDSide = 200 // bytes
+
+func isIDByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&*+/=?^_{|}~.-", c) >= 0
 }
 
 var lineEnds = regexp.MustCompile(`=?\r?\n[ \t>]*`)

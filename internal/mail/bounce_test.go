@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"codeberg.org/arengo/arengo/internal/mail"
 )
@@ -227,4 +228,18 @@ func FuzzParseReport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A report of the greatest size, of what is worst to search, is read in a moment.
+func TestHugeReportIsReadInAMoment(t *testing.T) {
+	for name, filler := range map[string]string{"signs of names": strings.Repeat("a", 300), "at signs": "@@@@@@@@@@", "addresses": "a@b.example ", "lines": "a\n", "codes": "5.1.1 550 4.4.4 undeliver ", "dashes": "--x\n\n"} {
+		s := daemon + "Content-Type: text/plain\n\n" + strings.Repeat(filler, mail.MaxReport/len(filler)) + "\n<" + lost + ">\n"
+		begin := time.Now()
+		mail.ParseReport([]byte(s))
+		if took := time.Since(begin); took > 10*time.Second {
+			t.Errorf("%s: %s", name, took)
+		} else {
+			t.Logf("%s: %s", name, took)
+		}
+	}
 }

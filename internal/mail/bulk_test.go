@@ -220,6 +220,28 @@ func TestNoExtensionIsAskedForThatTheNextServerMayLack(t *testing.T) {
 	}
 }
 
+// Some providers give people addresses that break the rules: they are reached all the
+// same, in quotation marks (RFC 5321, 4.1.2), and without any extension.
+func TestAddressThatBreaksTheRulesIsReached(t *testing.T) {
+	for address, want := range map[string]string{"anna..b@e.example": `"anna..b"@e.example`, "anna.@e.example": `"anna."@e.example`, "anna@e.example": "anna@e.example"} {
+		s := serve(t, nil)
+		l := letter(1)
+		l.To = mail.Address{Name: "Anna", Addr: address}
+		if r := sender(t, s, nil).Send(t.Context(), l); r.Outcome != mail.Sent {
+			t.Errorf("%s: %+v", address, r)
+			continue
+		}
+		if len(s.taken) != 1 || s.taken[0] != "RCPT TO:<"+want+">" || !strings.Contains(s.texts[0], "<"+want+">") {
+			t.Errorf("%s: %q\n%s", address, s.taken, s.texts[0])
+		}
+	}
+	for _, address := range []string{"", "anna", "@e.example", "a b@e.example", "a\r\n@e.example", `"a"@e.example`, "a@b@e.example", "è@e.example", "a<@e.example", "a@"} {
+		if path, ok := mail.Path(address); ok {
+			t.Errorf("%q is %q", address, path)
+		}
+	}
+}
+
 func TestDotsAtTheBeginningOfLinesArrive(t *testing.T) {
 	s := serve(t, nil)
 	l := letter(1)

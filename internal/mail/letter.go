@@ -107,10 +107,26 @@ func (l Letter) check() error {
 	return f.Err()
 }
 
-// sendable reports whether an address can be told to a mail server as it is.
-func sendable(address string) bool {
-	a, err := netmail.ParseAddress(address)
-	return err == nil && a.Address == address && strings.IndexFunc(address, notPlain) < 0
+// sendable reports whether an address can be told to a mail server.
+func sendable(address string) bool { _, ok := Path(address); return ok }
+
+// Path is an address as a mail server is told it: as it stands, or with its left side
+// in quotation marks (RFC 5321, 4.1.2). Some providers give people addresses that
+// break the rules without them, such as anna..b@example.org.
+func Path(address string) (path string, ok bool) {
+	if strings.IndexFunc(address, notPlain) >= 0 {
+		return "", false
+	}
+	if a, err := netmail.ParseAddress(address); err == nil && a.Address == address {
+		return address, true
+	}
+	at := strings.LastIndexByte(address, '@')
+	if at < 1 || strings.Contains(address[:at], "@") {
+		return "", false
+	}
+	path = `"` + address[:at] + `"` + address[at:]
+	a, err := netmail.ParseAddress(path)
+	return path, err == nil && a.Address == address
 }
 
 // checkCommon checks what a letter has in common with the others of its form.

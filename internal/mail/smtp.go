@@ -186,7 +186,8 @@ func (s *SMTP) handOver(ctx context.Context, letters []Letter, done func(int, Re
 			done(n, Result{Outcome: Refused, Err: err})
 			continue
 		}
-		rest = append(rest, parcel{n, l.envelope(), l.To.Addr, data})
+		to, _ := Path(l.To.Addr) // Bytes has checked it
+		rest = append(rest, parcel{n, l.envelope(), to, data})
 	}
 	give := func(r Result) {
 		for _, p := range rest {

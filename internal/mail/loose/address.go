@@ -21,22 +21,23 @@ var (
 // it is written; Addr is empty when there is none.
 func FirstAddress(header string) Address {
 	header = strings.NewReplacer("\r", "", "\n", "").Replace(header)
-	for _, one := range append(fields(header, ','), header) {
-		if m := inAngles.FindStringSubmatchIndex(one); m != nil {
-			return Address{nameOf(one[:m[0]]), strings.Trim(one[m[2]:m[3]], ".")}
+	one := ""
+	for _, piece := range fields(header, ',') {
+		// A name with a comma may have no quotation marks: "Rossi, Anna <anna@e.it>".
+		if one = strings.TrimPrefix(one+","+piece, ","); strings.Contains(piece, "@") {
+			break
 		}
-		if one == header || strings.Contains(one, "@") {
-			// A name with a comma and no quotation marks: the brackets come later.
-			if m := inAngles.FindStringSubmatchIndex(header); m != nil {
-				return Address{nameOf(header[:m[0]]), strings.Trim(header[m[2]:m[3]], ".")}
+	}
+	for _, text := range []string{one, header} { // a quotation mark may be missing
+		if m := inAngles.FindStringSubmatchIndex(text); m != nil {
+			return Address{nameOf(text[:m[0]]), text[m[2]:m[3]]}
+		}
+		if m := bare.FindStringSubmatchIndex(text); m != nil {
+			name := text[:m[0]]
+			if after := text[m[1]:]; strings.TrimSpace(name) == "" && strings.Contains(after, "(") {
+				name = strings.Trim(after, " ()") // "anna@e.it (Anna)", the old way
 			}
-			if m := bare.FindStringSubmatchIndex(one); m != nil {
-				name := one[:m[0]]
-				if after := one[m[1]:]; strings.TrimSpace(name) == "" && strings.Contains(after, "(") {
-					name = strings.Trim(after, " ()") // "anna@e.it (Anna)", the old way
-				}
-				return Address{nameOf(name), strings.Trim(one[m[2]:m[3]], ".")}
-			}
+			return Address{nameOf(name), strings.TrimRight(text[m[2]:m[3]], ".")}
 		}
 	}
 	return Address{}

@@ -90,8 +90,8 @@ func convert(b []byte, e encoding.Encoding) string {
 
 // guess reads a text that does not say what it is.
 func guess(b []byte, isHTML bool) string {
-	if utf8.Valid(b) || utf8.Valid(cutShort(b)) {
-		return strings.ToValidUTF8(string(b), "")
+	if b = cutShort(b); utf8.Valid(b) {
+		return string(b)
 	}
 	if isHTML {
 		if m := meta.FindSubmatch(b[:min(len(b), 4096)]); m != nil {
@@ -105,8 +105,15 @@ func guess(b []byte, isHTML bool) string {
 
 var meta = regexp.MustCompile(`(?is)<meta[^>]{0,300}?charset\s*=\s*["']?\s*([a-z0-9_:.-]{2,40})`)
 
-// cutShort is a text without the beginning of a character at its end.
+// long is from how many bytes on a text may have been cut in the middle of a
+// character; a short one that ends in such a byte is of another character set.
+const long = 16 << 10
+
+// cutShort is a long text without the beginning of a character at its end.
 func cutShort(b []byte) []byte {
+	if len(b) < long {
+		return b
+	}
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		if c := b[len(b)-n]; utf8.RuneStart(c) {
 			if c >= 0xC0 && !utf8.FullRune(b[len(b)-n:]) {
