@@ -22,6 +22,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
 	"codeberg.org/arengo/arengo/internal/limit"
+	"codeberg.org/arengo/arengo/internal/newsletter"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/publishing/board"
 	"codeberg.org/arengo/arengo/internal/site/comments"
@@ -77,11 +78,13 @@ func (a *App) openInbox(r *jobs.Registry) (err error) {
 		Heard: func(ctx context.Context, tx *db.Tx, c inbox.Conversation, word inbox.Comment) error {
 			return a.Offices.Heard(ctx, tx, c, word)
 		},
-		Appeal:  a.whereToAppeal,
-		Changed: a.conversationChanged(),
+		Appeal:   a.whereToAppeal,
+		Reported: newsletter.Reported,
+		Files:    a.Blobs,
+		Changed:  a.conversationChanged(),
 	}, r)
 	a.Desk.Carries(inbox.AnAnswer, a.Inbox)
-	a.Sources = listen.New(listen.Options{DB: a.DB, Channels: a.Channels, Hear: a.Inbox.Hear, Clock: a.Clock, Log: a.Log}, r)
+	a.Sources = listen.New(listen.Options{DB: a.DB, Channels: a.Channels, Hear: a.Inbox.Hear, Keep: a.Inbox.KeepFiles, Clock: a.Clock, Log: a.Log}, r)
 	a.Offices, err = office.New(office.Options{
 		DB: a.DB, Kit: a.Web, Bundle: a.bundle, Log: a.Log, Clock: a.Clock, Mail: a.letters(), Address: a.Address,
 		Assign: a.Inbox.AssignTx, Note: a.Inbox.NoteTx, Draft: a.draftOfOffice, Guess: a.guess,

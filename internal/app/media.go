@@ -12,7 +12,7 @@ import (
 // mediaNames are the columns that name a content of the media store, by table; an
 // empty one names none. A backup holds what they name, the sweep leaves it.
 func mediaNames() map[string]string {
-	return map[string]string{"media": "hash", "rendition": "hash", "profile": "avatar_hash"}
+	return map[string]string{"media": "hash", "rendition": "hash", "profile": "avatar_hash", "letter_file": "hash"}
 }
 
 // namedMedia lists every content that a row names, each once.

@@ -122,6 +122,7 @@ var menu = []struct {
 }{
 	{"nav.home", "/redazione", "it-pa", "", people.See},
 	{"nav.conversations", "/redazione/conversazioni", "it-comment", "nav.section.answer", people.See},
+	{"nav.letters", "/redazione/lettere", "it-box", "", people.See},
 	{"nav.requests", "/redazione/richieste", "it-exchange-circle", "", people.See},
 	{"nav.moderation", "/redazione/moderazione", "it-flag", "", people.Moderate},
 	{"nav.canned", "/redazione/risposte-pronte", "it-copy", "", people.Answer},
@@ -191,9 +192,16 @@ func (a *App) deskShell(r *http.Request, p *layout.Page, i institution.Instituti
 		if err != nil {
 			return err
 		}
+		held, err := inbox.CountHeld(r.Context(), tx, i.ID)
+		if err != nil {
+			return err
+		}
 		for n := range p.Nav {
-			if p.Nav[n].URL == "/redazione/conversazioni" {
+			switch p.Nav[n].URL {
+			case "/redazione/conversazioni":
 				p.Nav[n].Count = waiting
+			case "/redazione/lettere":
+				p.Nav[n].Count = held
 			}
 		}
 		f, frozen, err := publishing.CurrentFreeze(r.Context(), tx, i.ID)

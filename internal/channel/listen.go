@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"codeberg.org/arengo/arengo/internal/mail"
 )
 
 // Listener is an adapter whose platform lets the account read what people say to
@@ -41,6 +43,15 @@ const (
 	Reacts   Act = "react"    // Reaction to Parent
 	Unreacts Act = "unreact"  // takes the Reaction back
 	Vanished Act = "vanished" // the author and all that it said are gone: only Author.ID matters
+	Reports  Act = "report"   // a server tells what became of letters of ours: Report, Reaction is their Fate, Text why
+)
+
+// Fates are what a mail server tells of a letter of ours: in Said.Reaction of Reports.
+const (
+	FateAccepted = "accepted" // taken for delivery (certified mail)
+	FateArrived  = "arrived"  // in the box of who was to have it
+	FateDelayed  = "delayed"  // tried again by itself
+	FateFailed   = "failed"   // it did not arrive, and nobody tries again
 )
 
 // Reactions that several platforms share. Any other Said.Reaction is an emoji.
@@ -68,8 +79,12 @@ type Said struct {
 	Reaction string
 
 	Text    string // plain text, paragraphs parted by an empty line, at most MaxSaid bytes
+	Whole   string // of a letter: all of its text, where Text leaves out what it quotes; at most MaxWhole bytes
 	Subject string // of a letter
-	Lang    string // BCP 47, empty when unknown
+	Files   []SaidFile
+	Doubt   Doubt        // of a letter: why no person may have written it
+	Report  *mail.Report `json:",omitempty"` // of Reports
+	Lang    string       // BCP 47, empty when unknown
 	Media   []SaidMedia
 	Private bool // for us only: a direct message, a letter
 	Quotes  bool // a post of its own that shows ours
@@ -87,6 +102,25 @@ const MaxSaid = 20_000
 // MaxSaidMedia bounds the files of one thing said.
 const MaxSaidMedia = 10
 
+// Doubt is why no person may have written a letter. What is surely automatic is left
+// out of the inbox, what is doubtful waits for a person to look at it; neither is
+// gone unseen. Rules that pass letters on, groups and forms of web sites set the same
+// marks on what citizens write as programs do on what they send.
+type Doubt string
+
+// The doubts.
+const (
+	DoubtAutoReply Doubt = "auto_reply" // an absence, a confirmation of receipt
+	DoubtReport    Doubt = "report"     // of a mail server
+	DoubtGenerated Doubt = "generated"  // says that a program made it (RFC 3834)
+	DoubtList      Doubt = "list"       // of a mailing list or a newsletter
+	DoubtBulk      Doubt = "bulk"       // sent to many, or without a sender to return to
+	DoubtNoReply   Doubt = "no_reply"   // of an address that nobody reads
+)
+
+// Sure reports whether no person wrote it, beyond doubt.
+func (d Doubt) Sure() bool { return d == DoubtAutoReply || d == DoubtReport }
+
 // Author is who said something, as the platform names them.
 type Author struct {
 	ID     string // the platform's own, which survives a change of handle
@@ -102,6 +136,23 @@ type SaidMedia struct {
 	URL         string `json:"url"`
 	ContentType string `json:"content_type,omitempty"`
 	Alt         string `json:"alt,omitempty"`
+}
+
+// Bounds of a letter.
+const (
+	MaxWhole     = 60_000 // bytes of Said.Whole
+	MaxSaidFiles = 20
+)
+
+// SaidFile is a file that came with a letter. Content is there until it is kept; then
+// Hash names it in the media store. It is kept as it came, byte for byte: it is what
+// the citizen sent, and proof of it. It is never shown, only handed out.
+type SaidFile struct {
+	Name        string `json:"name"`
+	ContentType string `json:"content_type,omitempty"` // what the content is, once it is kept; "" when that is not known
+	Size        int64  `json:"size"`                   // bytes
+	Hash        string `json:"hash,omitempty"`         // "" when it could not be kept
+	Content     []byte `json:"-"`
 }
 
 // Reply is what a post answers.

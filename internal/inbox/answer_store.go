@@ -15,13 +15,14 @@ import (
 )
 
 const answerColumns = `a.institution_id, a.id, a.conversation_id, a.comment_id, a.state, a.text, a.lang, a.private, a.rev, a.sent_rev, a.author_id, a.edited_by,
-	a.submitted_by, a.approved_by, a.approved_hash, a.sent_back, a.moderation_id, a.sent_at, a.out_at, a.created_at, a.updated_at`
+	a.submitted_by, a.approved_by, a.approved_hash, a.sent_back, a.moderation_id, a.sent_at, a.out_at, a.created_at, a.updated_at, a.failed_at, a.failed_why`
 
 func scanAnswer(s db.Scanner, more ...any) (a Answer, err error) {
-	var sent, out, created, updated int64
+	var sent, out, created, updated, failed int64
 	err = s.Scan(append([]any{&a.InstitutionID, &a.ID, &a.ConversationID, &a.CommentID, &a.State, &a.Text, &a.Lang, &a.Private, &a.Rev, &a.SentRev, &a.AuthorID, &a.EditedBy,
-		&a.SubmittedBy, &a.ApprovedBy, &a.ApprovedHash, &a.SentBack, &a.ModerationID, &sent, &out, &created, &updated}, more...)...)
+		&a.SubmittedBy, &a.ApprovedBy, &a.ApprovedHash, &a.SentBack, &a.ModerationID, &sent, &out, &created, &updated, &failed, &a.FailedWhy}, more...)...)
 	a.SentAt, a.OutAt, a.CreatedAt, a.UpdatedAt = db.When(sent), db.When(out), db.When(created), db.When(updated)
+	a.FailedAt = db.When(failed)
 	a.Hash = a.hash()
 	return a, err
 }

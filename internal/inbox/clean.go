@@ -38,6 +38,7 @@ func clean(s channel.Said, now time.Time) (out channel.Said, ok bool) {
 		s.Lang = ""
 	}
 	s.Media = cleanMedia(s.Media)
+	s.Whole, s.Files = paragraphs(s.Whole, channel.MaxWhole), cleanFiles(s.Files)
 	if len(s.Refs) > maxRefs || !json.Valid(s.Refs) || strings.Contains(string(s.Refs), `\u0000`) {
 		s.Refs = nil
 	}
@@ -53,6 +54,8 @@ func clean(s channel.Said, now time.Time) (out channel.Said, ok bool) {
 	}
 	switch s.Act {
 	case channel.Comments, channel.Edited, channel.Deleted:
+		return s, s.ID != ""
+	case channel.Reports:
 		return s, s.ID != ""
 	case channel.Reacts:
 		return s, s.Parent != "" && s.Reaction != "" && s.Author.ID != ""
@@ -82,6 +85,17 @@ func cleanMedia(all []channel.SaidMedia) (out []channel.SaidMedia) {
 			continue
 		}
 		out = append(out, channel.SaidMedia{URL: m.URL, ContentType: line(m.ContentType, 100), Alt: paragraphs(m.Alt, maxAlt)})
+	}
+	return out
+}
+
+// cleanFiles bounds the files of a letter and what they are called.
+func cleanFiles(all []channel.SaidFile) (out []channel.SaidFile) {
+	for _, f := range all[:min(len(all), channel.MaxSaidFiles)] {
+		if f.Name = line(f.Name, 150); f.Name == "" {
+			f.Name = "?"
+		}
+		out = append(out, channel.SaidFile{Name: f.Name, ContentType: line(f.ContentType, 100), Size: f.Size, Hash: f.Hash})
 	}
 	return out
 }

@@ -63,6 +63,7 @@ type Comment struct {
 	Ours                              bool // said by the account itself, with another program
 	Quotes, Private                   bool
 	Subject, Text, Lang               string
+	Whole                             string // all of a letter, where Text leaves out what it quotes
 	Media                             []channel.SaidMedia
 	Stance                            Stance
 	StanceBy                          string // "rule", or the person who corrected it

@@ -66,6 +66,7 @@ type (
 		URL        string              `json:"url,omitempty"`
 		Subject    string              `json:"subject,omitempty"`
 		Text       string              `json:"text"`
+		Whole      string              `json:"whole,omitempty"`
 		Lang       string              `json:"lang,omitempty"`
 		Private    bool                `json:"private"`
 		Media      []channel.SaidMedia `json:"media,omitempty"`
@@ -75,6 +76,12 @@ type (
 		EditedAt   time.Time           `json:"edited_at,omitzero"`
 		DeletedAt  time.Time           `json:"deleted_at,omitzero"`
 		HiddenAt   time.Time           `json:"hidden_at,omitzero"`
+	}
+	exportedFile struct {
+		Comment     string `json:"comment"`
+		Name        string `json:"name"`
+		ContentType string `json:"content_type,omitempty"`
+		Size        int64  `json:"size"`
 	}
 	exportedEarlier struct {
 		Comment string    `json:"comment"`
@@ -117,7 +124,15 @@ func exportParts() []exportPart {
 	return []exportPart{
 		{"comments", `SELECT ` + commentColumns + ` FROM comment m WHERE m.institution_id = $1 AND m.author_id = $2 ORDER BY m.said_at, m.id`, func(s db.Scanner) (any, error) {
 			c, err := scanComment(s)
-			return exportedComment{c.RemoteID, c.ParentID, c.URL, c.Subject, c.Text, c.Lang, c.Private, c.Media, c.Stance, c.SaidAt, c.ReceivedAt, c.EditedAt, c.DeletedAt, c.HiddenAt}, err
+			return exportedComment{c.RemoteID, c.ParentID, c.URL, c.Subject, c.Text, c.Whole, c.Lang, c.Private, c.Media, c.Stance, c.SaidAt, c.ReceivedAt, c.EditedAt, c.DeletedAt, c.HiddenAt}, err
+		}},
+		{"files", `
+		SELECT f.remote_id, f.name, f.content_type, f.size FROM letter_file f
+		JOIN comment m ON m.institution_id = f.institution_id AND m.channel_id = f.channel_id AND m.remote_id = f.remote_id
+		WHERE m.institution_id = $1 AND m.author_id = $2 AND f.hash <> '' ORDER BY m.said_at, f.remote_id, f.n`, func(s db.Scanner) (any, error) {
+			var f exportedFile
+			err := s.Scan(&f.Comment, &f.Name, &f.ContentType, &f.Size)
+			return f, err
 		}},
 		{"earlier_texts", `
 		SELECT m.remote_id, e.text, e.until FROM comment_earlier e JOIN comment m ON m.institution_id = e.institution_id AND m.id = e.comment_id

@@ -45,6 +45,9 @@ func (in *Inbox) Hear(ctx context.Context, tx *db.Tx, institutionID, channelID s
 		if err := h.take(ctx, s); err != nil {
 			return err
 		}
+		if err := h.noteFiles(ctx, s); err != nil {
+			return err
+		}
 	}
 	return h.finish(ctx)
 }
@@ -99,7 +102,14 @@ func (h *hearing) institution() string { return h.channel.InstitutionID }
 func (h *hearing) take(ctx context.Context, s channel.Said) error {
 	switch s.Act {
 	case channel.Comments, channel.Edited:
+		if s.Doubt != "" {
+			if done, err := h.aside(ctx, s); err != nil || done {
+				return err
+			}
+		}
 		return h.comment(ctx, s)
+	case channel.Reports:
+		return h.reports(ctx, s)
 	case channel.Deleted:
 		return h.deleted(ctx, s)
 	case channel.Vanished:
@@ -230,7 +240,7 @@ func (h *hearing) keep(ctx context.Context, s channel.Said, author Author, at pl
 	}
 	c := Comment{
 		InstitutionID: h.institution(), ID: db.NewID(), ConversationID: id, ChannelID: h.channel.ID, RemoteID: s.ID, ParentID: s.Parent, URL: s.URL,
-		AuthorID: author.ID, Ours: ours, Quotes: s.Quotes, Private: s.Private, Subject: s.Subject, Text: s.Text, Lang: s.Lang, Media: s.Media,
+		AuthorID: author.ID, Ours: ours, Quotes: s.Quotes, Private: s.Private, Subject: s.Subject, Text: s.Text, Whole: s.Whole, Lang: s.Lang, Media: s.Media,
 		SaidAt: s.At, ReceivedAt: h.now, Held: s.Held && !ours, refs: string(s.Refs),
 	}
 	if s.Act == channel.Edited {

@@ -5,10 +5,12 @@ import (
 	"log/slog"
 	"time"
 
+	"codeberg.org/arengo/arengo/internal/blob"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/mail"
 )
 
 // Ledger is where answers are entered in order to go out: publishing.Desk.
@@ -41,6 +43,8 @@ type Inbox struct {
 	heard    func(ctx context.Context, tx *db.Tx, c Conversation, word Comment) error
 	appeal   func(ctx context.Context, tx *db.Tx, institutionID, moderationID string) (string, error)
 	changed  func(ctx context.Context, tx *db.Tx, institutionID, conversationID, what string) error
+	reported func(ctx context.Context, tx *db.Tx, r mail.Report, now time.Time) (int, error)
+	files    blob.Store
 }
 
 // Options for an inbox. The functions may be nil.
@@ -65,6 +69,11 @@ type Options struct {
 	// Appeal is the sentence that tells somebody who is warned where to ask for
 	// another judgement.
 	Appeal func(ctx context.Context, tx *db.Tx, institutionID, moderationID string) (string, error)
+	// Reported is told of reports about letters that are no answers, and returns how
+	// many of them it knew: newsletter.Reported.
+	Reported func(ctx context.Context, tx *db.Tx, r mail.Report, now time.Time) (int, error)
+	// Files keeps what comes with letters. Only KeepFiles, OpenFile and Retention need it.
+	Files blob.Store
 	// Changed is told of each act, by the word its Event has.
 	Changed func(ctx context.Context, tx *db.Tx, institutionID, conversationID, what string) error
 }
@@ -72,7 +81,8 @@ type Options struct {
 // New returns an inbox and registers its background work.
 func New(o Options, r *jobs.Registry) *Inbox {
 	in := &Inbox{db: o.DB, channels: o.Channels, ledger: o.Desk, clock: o.Clock, log: o.Log, address: o.Address,
-		stance: o.Stance, opened: o.Opened, heard: o.Heard, appeal: o.Appeal, changed: o.Changed}
+		stance: o.Stance, opened: o.Opened, heard: o.Heard, appeal: o.Appeal, changed: o.Changed,
+		reported: o.Reported, files: o.Files}
 	if in.stance == nil {
 		in.stance = func(string, string, string) Stance { return "" }
 	}

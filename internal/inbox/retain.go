@@ -26,6 +26,8 @@ func (in *Inbox) Retention(drafts, history time.Duration) []retain.Rule {
 		{Table: "comment", Keep: words, Setting: retain.Institution, Into: "reaction_tally", Step: in.reduce},
 		{Table: "reaction", Keep: words, Setting: retain.Institution, Into: "reaction_tally", Step: reduceReactions},
 		{Table: "gone", Keep: goneFor, Step: retain.Rows("gone", `kept_at < $1`, "institution_id", "channel_id", "kind", "remote_id")},
+		{Table: "letter_aside", Keep: asideFor, Step: retain.Rows("letter_aside", `kept_at < $1`, "institution_id", "channel_id", "remote_id")},
+		{Table: "letter_file", Step: in.tidyFiles},
 		{Table: "early", Keep: goneFor, Step: retain.Rows("early", `kept_at < $1`, "institution_id", "channel_id", "remote_id")},
 		{Table: "answer_version", Keep: drafts, Setting: "keep.drafts",
 			Step: retain.Rows("answer_version", `NOT sent AND at < $1

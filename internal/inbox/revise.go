@@ -207,11 +207,14 @@ func (h *hearing) erase(ctx context.Context, c Comment) error {
 }
 
 func eraseWords(ctx context.Context, tx *db.Tx, c Comment, now time.Time) error {
-	c.Text, c.Subject, c.URL, c.refs, c.Media, c.Held = "", "", "", "", nil, false
+	c.Text, c.Whole, c.Subject, c.URL, c.refs, c.Media, c.Held = "", "", "", "", "", nil, false
 	if c.DeletedAt.IsZero() {
 		c.DeletedAt = now
 	}
 	if err := dropEarlier(ctx, tx, c.InstitutionID, c.ID); err != nil {
+		return err
+	}
+	if err := dropFiles(ctx, tx, c.InstitutionID, c.ChannelID, c.RemoteID); err != nil {
 		return err
 	}
 	return putComment(ctx, tx, c)

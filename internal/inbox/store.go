@@ -53,13 +53,13 @@ func lock(ctx context.Context, tx *db.Tx, institutionID, id string) (Conversatio
 }
 
 const commentColumns = `m.institution_id, m.id, m.conversation_id, m.channel_id, m.remote_id, m.parent_id, m.url, m.author_id, m.ours, m.quotes, m.private,
-	m.subject, m.text, m.lang, m.media, m.refs, m.stance, m.stance_by, m.said_at, m.received_at, m.edited_at, m.deleted_at, m.held, m.hidden_at`
+	m.subject, m.text, m.whole, m.lang, m.media, m.refs, m.stance, m.stance_by, m.said_at, m.received_at, m.edited_at, m.deleted_at, m.held, m.hidden_at`
 
 func scanComment(s db.Scanner) (c Comment, err error) {
 	var media string
 	var said, received, edited, deleted, hidden int64
 	err = s.Scan(&c.InstitutionID, &c.ID, &c.ConversationID, &c.ChannelID, &c.RemoteID, &c.ParentID, &c.URL, &c.AuthorID, &c.Ours, &c.Quotes, &c.Private,
-		&c.Subject, &c.Text, &c.Lang, &media, &c.refs, &c.Stance, &c.StanceBy, &said, &received, &edited, &deleted, &c.Held, &hidden)
+		&c.Subject, &c.Text, &c.Whole, &c.Lang, &media, &c.refs, &c.Stance, &c.StanceBy, &said, &received, &edited, &deleted, &c.Held, &hidden)
 	if err != nil {
 		return c, err
 	}
@@ -89,13 +89,13 @@ func putComment(ctx context.Context, tx *db.Tx, c Comment) error {
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO comment (institution_id, id, conversation_id, channel_id, remote_id, parent_id, url, author_id, ours, quotes, private,
-			subject, text, lang, media, refs, stance, stance_by, said_at, received_at, edited_at, deleted_at, held, hidden_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+			subject, text, lang, media, refs, stance, stance_by, said_at, received_at, edited_at, deleted_at, held, hidden_at, whole)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 		ON CONFLICT (institution_id, id) DO UPDATE SET text = excluded.text, subject = excluded.subject, lang = excluded.lang, media = excluded.media,
 			url = excluded.url, refs = excluded.refs, stance = excluded.stance, stance_by = excluded.stance_by, said_at = excluded.said_at,
-			edited_at = excluded.edited_at, deleted_at = excluded.deleted_at, held = excluded.held, hidden_at = excluded.hidden_at`,
+			edited_at = excluded.edited_at, deleted_at = excluded.deleted_at, held = excluded.held, hidden_at = excluded.hidden_at, whole = excluded.whole`,
 		c.InstitutionID, c.ID, c.ConversationID, c.ChannelID, c.RemoteID, c.ParentID, c.URL, c.AuthorID, c.Ours, c.Quotes, c.Private,
-		c.Subject, c.Text, c.Lang, string(media), c.refs, c.Stance, c.StanceBy, db.At(c.SaidAt), db.At(c.ReceivedAt), db.At(c.EditedAt), db.At(c.DeletedAt), c.Held, db.At(c.HiddenAt))
+		c.Subject, c.Text, c.Lang, string(media), c.refs, c.Stance, c.StanceBy, db.At(c.SaidAt), db.At(c.ReceivedAt), db.At(c.EditedAt), db.At(c.DeletedAt), c.Held, db.At(c.HiddenAt), c.Whole)
 	return err
 }
 

@@ -21,7 +21,8 @@ const maxSubject = 120
 // does not depend on the order in which things came.
 //
 // The citizen waits while there is a word of theirs that we saw after our last
-// answer went out, and that they said after the last word of our account. A
+// answer went out (and did not come back), and that they said after the last word of
+// our account. A
 // conversation in which no words are left is closed: there is nothing to answer.
 func (in *Inbox) sumUp(ctx context.Context, tx *db.Tx, institutionID, id string, now time.Time) error {
 	var all, kept, live, first, last, oursFirst, oursLast, outFirst, outLast int64
@@ -29,8 +30,8 @@ func (in *Inbox) sumUp(ctx context.Context, tx *db.Tx, institutionID, id string,
 		SELECT count(*) FILTER (WHERE NOT ours), count(*) FILTER (WHERE NOT ours AND deleted_at = 0), count(*) FILTER (WHERE NOT ours AND deleted_at = 0 AND hidden_at = 0),
 			coalesce(min(said_at) FILTER (WHERE NOT ours), 0), coalesce(max(said_at), 0),
 			coalesce(min(said_at) FILTER (WHERE ours AND deleted_at = 0), 0), coalesce(max(said_at) FILTER (WHERE ours AND deleted_at = 0), 0),
-			(SELECT coalesce(min(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0),
-			(SELECT coalesce(max(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0)
+			(SELECT coalesce(min(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0 AND failed_at = 0),
+			(SELECT coalesce(max(out_at), 0) FROM answer WHERE institution_id = $1 AND conversation_id = $2 AND out_at > 0 AND failed_at = 0)
 		FROM comment WHERE institution_id = $1 AND conversation_id = $2`, institutionID, id).Scan(&all, &kept, &live, &first, &last, &oursFirst, &oursLast, &outFirst, &outLast)
 	if err != nil {
 		return err

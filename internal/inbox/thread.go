@@ -135,7 +135,10 @@ func addToWords(ctx context.Context, tx *db.Tx, t *Thread, index map[string]*Wor
 			w.Reactions = append(w.Reactions, Reaction{r.text, int(r.n)})
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return threadFiles(ctx, tx, t, index)
 }
 
 func addNotesAndEvents(ctx context.Context, tx *db.Tx, t *Thread) error {

@@ -136,6 +136,7 @@ type Word struct {
 	Answers   string // ID of the comment or the answer of ours that it answers; empty when none is shown
 	Earlier   []Earlier
 	Reactions []Reaction
+	Files     []LetterFile
 }
 
 // Earlier is what a comment said before its author changed it.
@@ -194,6 +195,7 @@ const (
 	EventAppealed  = "appealed" // [moderation ID]
 	EventDecided   = "decided"  // [moderation ID]
 	EventReduced   = "reduced"  // others' words are no longer kept
+	EventFate      = "letter_"  // and one of channel's fates: what a mail server told of an answer [answer ID]
 )
 
 // AnswerState is where the newest revision of an answer stands.
@@ -220,8 +222,10 @@ type Answer struct {
 	AuthorID, EditedBy                string
 	SubmittedBy, ApprovedBy           string
 	ApprovedHash                      string
-	SentBack                          string // the approver's reason, until it is submitted again
-	ModerationID                      string // of the moderation whose warning it is
+	SentBack                          string    // the approver's reason, until it is submitted again
+	ModerationID                      string    // of the moderation whose warning it is
+	FailedAt                          time.Time // when a mail server said that it did not arrive
+	FailedWhy                         string    // in that server's words
 	SentAt, OutAt                     time.Time
 	CreatedAt, UpdatedAt              time.Time
 

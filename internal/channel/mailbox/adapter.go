@@ -32,7 +32,8 @@ type Options struct {
 	Reach fetch.Options // which servers may be reached, and the authorities that are trusted
 	Clock func() time.Time
 
-	// Note puts a remark about a letter into words: "unreadable" and "cut".
+	// Note puts a remark about a letter into words: "unreadable", "cut", "uncertified"
+	// and "more_files".
 	Note func(key string) string
 }
 
@@ -104,6 +105,12 @@ type credentials struct {
 // any provider in the name of a person.
 func (c credentials) names() []string {
 	return []string{strings.ToLower(c.User+"@"+c.Host) + "/" + c.Folder}
+}
+
+// domain is the box's, in which the institution's own groups are.
+func (c credentials) domain() string {
+	_, domain, _ := strings.Cut(strings.ToLower(c.Address), "@")
+	return domain
 }
 
 func secretOf(a channel.Account) (c credentials, _ *channel.Error) {

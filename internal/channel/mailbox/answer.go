@@ -3,7 +3,6 @@ package mailbox
 import (
 	"context"
 	"encoding/json"
-	netmail "net/mail"
 	"slices"
 	"strings"
 
@@ -81,7 +80,7 @@ func (a *Adapter) letter(c credentials, p channel.Post) (mail.Letter, *channel.E
 	if r.ReplyTo != "" {
 		to.Addr = r.ReplyTo
 	}
-	if at, err := netmail.ParseAddress(to.Addr); err != nil || at.Address != to.Addr || strings.HasSuffix(to.Addr, "@invalid") {
+	if !reachable(to.Addr) || strings.HasSuffix(to.Addr, "@invalid") {
 		return refuse(channel.CodeCannotAnswer)
 	}
 	l := mail.Letter{

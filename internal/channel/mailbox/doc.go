@@ -6,11 +6,19 @@
 // A folder is read by the numbers that its letters have there (UID), from the last
 // one heard on; when the server numbers anew (UIDVALIDITY) it begins again, and
 // what is told twice is known by its Message-ID. Letters are left as they are: not
-// moved, not marked as read. Of a letter the first megabyte is fetched; a letter
-// whose structure or character set is broken is kept as far as it can be read, with
-// a note, and never stops the box. Attachments are named, not opened. Letters that
-// no person wrote (newsletters, holiday notices, delivery reports) are passed over.
-// The text of an Italian certified letter (PEC) is taken out of its envelope.
+// moved, not marked as read. A letter is fetched whole, up to 25 MB; of a longer
+// one, or one that takes too long, the beginning. One whose structure or character
+// set is broken is kept as far as it can be read (package loose), with a note, and
+// never stops the box.
+//
+// Nothing is dropped unseen. Letters that surely no person wrote are marked as
+// such, the doubtful too (channel.Doubt): the inbox puts them aside, where they can
+// be looked at. What an answer quotes is left out of its text and kept beside it
+// (Said.Whole); a letter that is passed on is never cut. Files come as they are.
+//
+// Italian certified mail (PEC) is taken out of its envelope, that of an anomaly too,
+// which the text then says. Receipts, and what other mail servers report, are told
+// as reports about the letters that they name.
 //
 // # Answering, once
 //

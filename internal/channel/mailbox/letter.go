@@ -1,23 +1,16 @@
 package mailbox
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
-	"io"
-	"mime"
-	netmail "net/mail"
 	"slices"
 	"strings"
 	"unicode"
 
-	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // so that letters in any character set are read
-	gomail "github.com/emersion/go-message/mail"
-
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/wire"
+	"codeberg.org/arengo/arengo/internal/mail"
+	"codeberg.org/arengo/arengo/internal/mail/loose"
 )
 
 // content is what a letter says.
@@ -25,13 +18,17 @@ type content struct {
 	id, parent string
 	author     channel.Author
 	subject    string
-	text       string
+	text       string // what the writer wrote
+	whole      string // all of the letter's text, where text leaves some of it out
 	lang       string
-	files      []string // names of attachments
+	files      []channel.SaidFile
+	more       int // files beyond those that are kept
 	refs       refs
-	automatic  bool // no person wrote it
-	broken     bool // not all of it could be read
-	cut        bool // longer than what was fetched
+	doubt      channel.Doubt // why no person may have written it
+	report     *report       // of a mail server, about one of our letters perhaps
+	anomaly    bool          // certified mail that the provider could not certify
+	broken     bool          // not all of it could be read
+	cut        bool          // longer than what was fetched
 }
 
 // refs is what an answer needs besides the id.
@@ -42,80 +39,119 @@ type refs struct {
 }
 
 const (
-	maxParts      = 100 // of one letter
-	maxDepth      = 20  // of parts in parts
-	maxFiles      = channel.MaxSaidMedia
+	maxFiles      = channel.MaxSaidFiles
 	maxReferences = 20
 	maxSubject    = 300 // bytes
 	maxID         = 250 // bytes of a Message-ID; a longer one is replaced by its hash
 )
 
 // parse reads a letter, or the beginning of one. It never fails: what cannot be
-// read is left out and said to be.
-func parse(raw []byte, cut bool) content {
+// read is left out and said to be. own is the domain of the box that it came to.
+func parse(raw []byte, cut bool, own string) content {
 	c := content{cut: cut}
-	e, err := message.Read(bytes.NewReader(raw))
-	if e == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
-		c.broken, c.text, c.id, c.author = true, wire.Tidy(string(raw)), hashID(raw), nobody()
+	p := loose.Read(raw)
+	c.head(p.Header, raw)
+	if inner := c.envelope(p); inner != nil {
+		c.unwrap(inner, cut, own)
 		return c
 	}
-	c.broken = err != nil
-	c.head(e.Header, raw)
-	if certified(e.Header) {
-		// The letter itself is inside the provider's envelope.
-		if inner := postacert(e, 0); inner != nil {
-			within := parse(inner, cut)
-			within.id, within.refs.MessageID = c.id, c.refs.MessageID
-			return within
-		}
+	c.doubt = doubtful(p, c.author, own)
+	if c.report = reportOf(p); c.report != nil {
+		c.doubt = channel.DoubtReport // by whoever it is signed
 	}
-	var b body
-	b.walk(e, 0)
-	// What was cut off ends in the middle: that is no defect of the letter.
-	c.files, c.broken = b.files, (c.broken || b.broken) && !cut
-	switch {
-	case strings.TrimSpace(b.plain) != "":
-		c.text = wire.Tidy(own(b.plain))
-	case b.html != "":
-		c.text = wire.Tidy(own(wire.Plain(b.html)))
+	if c.doubt == channel.DoubtNoReply && c.refs.ReplyTo != "" {
+		// A form on a web site writes in its own name; the citizen is who is to be answered.
+		c.doubt, c.author = "", channel.Author{ID: c.refs.ReplyTo, Handle: c.refs.ReplyTo, Name: c.replyName(p.Header)}
+	}
+	c.body(p)
+	if c.report != nil {
+		c.files, c.more = nil, 0 // its parts are for programs
 	}
 	return c
 }
 
-// head reads what the header says.
-func (c *content) head(h message.Header, raw []byte) {
-	ids := func(name string) (list []string) {
-		for _, word := range strings.Fields(h.Get(name)) {
-			if id := strings.Trim(word, "<>,;"); usableID(id) {
-				list = append(list, id)
-			}
-		}
-		return list
+func (c *content) replyName(h loose.Header) string {
+	if name := author(h.Get("Reply-To")).Name; name != "" {
+		return name
 	}
-	if own := ids("Message-Id"); len(own) > 0 {
+	return c.author.Name
+}
+
+// body reads what the letter says, and what is attached to it.
+func (c *content) body(p *loose.Part) {
+	var b body
+	text := b.gather(p, 0)
+	c.files, c.more = b.files, b.more
+	if n := len(c.files); c.cut && n > 0 {
+		c.files[n-1].Content = nil // where the letter was cut, a file ends in its middle
+	}
+	// What was cut off ends in the middle: that is no defect of the letter.
+	c.broken = (c.broken || b.broken) && !c.cut
+	own := own(text, c.answers())
+	c.text = wire.Tidy(own)
+	if own != text {
+		if whole := tidyAll(text); whole != c.text {
+			c.whole = whole
+		}
+	}
+}
+
+// answers reports whether the letter answers another one, so that what it quotes is
+// that one. A letter that is passed on quotes what it is about.
+func (c *content) answers() bool {
+	if passedOn(c.subject) {
+		return false
+	}
+	return c.parent != "" || answered(c.subject) != "Re: "+strings.TrimSpace(c.subject)
+}
+
+// head reads what the header says.
+func (c *content) head(h loose.Header, raw []byte) {
+	if own := ids(h.Get("Message-Id")); len(own) > 0 {
 		c.id, c.refs.MessageID = own[0], own[0]
 	} else {
 		c.id = hashID(raw)
 	}
-	c.refs.References = ids("References")
+	c.thread(h)
+	c.author = author(h.Get("From"))
+	if c.author.ID == "" {
+		c.author = author(h.Get("Sender"))
+	}
+	to := author(h.Get("Reply-To"))
+	switch {
+	case c.author.ID == "" && to.ID != "":
+		c.author = to
+	case to.ID != c.author.ID:
+		c.refs.ReplyTo = to.ID
+	}
+	c.subject = oneLine(h.Text("Subject"), maxSubject)
+	if lang, _, _ := strings.Cut(h.Get("Content-Language"), ","); len(lang) <= 35 {
+		c.lang = strings.TrimSpace(lang)
+	}
+	if c.author.ID == "" {
+		c.author, c.broken = nobody(), true
+	}
+}
+
+// thread reads which letters this one answers.
+func (c *content) thread(h loose.Header) {
+	c.refs.References = ids(h.Get("References"))
 	c.refs.References = c.refs.References[max(len(c.refs.References)-maxReferences, 0):]
-	if answered := ids("In-Reply-To"); len(answered) > 0 {
+	if answered := ids(h.Get("In-Reply-To")); len(answered) > 0 {
 		c.parent = answered[0]
 	} else if n := len(c.refs.References); n > 0 {
 		c.parent = c.refs.References[n-1]
 	}
-	c.author = author(h.Get("From"))
-	if to := author(h.Get("Reply-To")); to.ID != "" && to.ID != c.author.ID {
-		c.refs.ReplyTo = to.ID
+}
+
+// ids are the names of letters in a field.
+func ids(field string) (list []string) {
+	for _, word := range strings.Fields(strings.NewReplacer("><", "> <", ",", " ").Replace(field)) {
+		if id := strings.Trim(word, "<>,;\""); usableID(id) {
+			list = append(list, id)
+		}
 	}
-	c.subject = oneLine(decoded(h.Get("Subject")), maxSubject)
-	if lang, _, _ := strings.Cut(h.Get("Content-Language"), ","); len(lang) <= 35 {
-		c.lang = strings.TrimSpace(lang)
-	}
-	c.automatic = automatic(h)
-	if c.author.ID == "" {
-		c.author, c.broken = nobody(), true
-	}
+	return list
 }
 
 // nobody is the author of a letter that does not say who wrote it.
@@ -134,16 +170,6 @@ func hashID(raw []byte) string {
 	return "sha256-" + hex.EncodeToString(sum[:16])
 }
 
-// decoded reads the encoded words of a header (RFC 2047) in any character set; what
-// cannot be read stays as it is.
-func decoded(s string) string {
-	d := mime.WordDecoder{CharsetReader: message.CharsetReader}
-	if text, err := d.DecodeHeader(s); err == nil {
-		return text
-	}
-	return s
-}
-
 // oneLine is a text without line ends and control characters.
 func oneLine(s string, limit int) string {
 	return wire.Cut(strings.Join(strings.Fields(wire.Tidy(s)), " "), limit)
@@ -152,150 +178,82 @@ func oneLine(s string, limit int) string {
 // author reads the first address of a header. The name is what its owner chose; the
 // address says who it is.
 func author(header string) channel.Author {
-	p := netmail.AddressParser{WordDecoder: &mime.WordDecoder{CharsetReader: message.CharsetReader}}
-	list, err := p.ParseList(header)
-	address, name := "", ""
-	if err == nil && len(list) > 0 {
-		address, name = list[0].Address, list[0].Name
-	} else if at := strings.LastIndexByte(header, '<'); at >= 0 {
-		// A name that breaks the rules before an address that keeps them.
-		address, _, _ = strings.Cut(header[at+1:], ">")
-		name = strings.Trim(header[:at], ` "`)
-	} else {
-		address = header
-	}
-	address = strings.ToLower(strings.TrimSpace(address))
-	if a, err := netmail.ParseAddress(address); err != nil || a.Address != address || len(address) > maxID || strings.IndexFunc(address, unicode.IsControl) >= 0 {
+	a := loose.FirstAddress(header)
+	address := strings.ToLower(a.Addr)
+	if !reachable(address) {
 		return channel.Author{}
 	}
-	return channel.Author{ID: address, Handle: address, Name: oneLine(decoded(name), 200)}
+	return channel.Author{ID: address, Handle: address, Name: oneLine(a.Name, 200)}
 }
 
-// automatic reports whether no person wrote a letter: RFC 3834, mailing lists (RFC
-// 2919, 2369), delivery reports (RFC 3464), and the receipts of certified mail.
-func automatic(h message.Header) bool {
-	if auto := strings.ToLower(strings.TrimSpace(h.Get("Auto-Submitted"))); auto != "" && auto != "no" {
-		return true
+// reachable reports whether a letter can be sent to an address.
+func reachable(address string) bool {
+	_, ok := mail.Path(address)
+	return ok && len(address) <= maxID
+}
+
+// doubtful says why a letter may be no person's: RFC 3834, mailing lists (RFC 2919,
+// 2369), delivery reports (RFC 3464). Rules of a mailbox and forms on web sites set
+// the same marks on what people write, so only what is surely automatic is left out:
+// see channel.Doubt.
+func doubtful(p *loose.Part, from channel.Author, own string) channel.Doubt {
+	h := p.Header
+	user, domain, _ := strings.Cut(from.ID, "@")
+	auto, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(h.Get("Auto-Submitted"))), ";")
+	precedence := strings.ToLower(strings.TrimSpace(h.Get("Precedence")))
+	switch {
+	case p.Kind == "multipart/report", h.Has("X-Failed-Recipients"):
+		return channel.DoubtReport
+	case strings.TrimSpace(auto) == "auto-replied", precedence == "auto_reply", h.Has("X-Autoreply"), h.Has("X-Autorespond"), h.Has("X-Autoresponder"), saysAbsent(h):
+		return channel.DoubtAutoReply
+	case strings.TrimSpace(auto) != "" && strings.TrimSpace(auto) != "no":
+		return channel.DoubtGenerated
+	case h.Has("List-Id"), h.Has("List-Post"), h.Has("List-Unsubscribe"), precedence == "list":
+		if ownList(h, own) && !within(domain, own) {
+			return "" // a citizen wrote to a group of the institution
+		}
+		return channel.DoubtList
+	case precedence == "bulk", precedence == "junk", strings.TrimSpace(h.Get("Return-Path")) == "<>":
+		return channel.DoubtBulk
+	case slices.Contains([]string{"mailer-daemon", "postmaster", "noreply", "no-reply", "no_reply", "donotreply", "do-not-reply", "non-rispondere", "nonrispondere"}, user):
+		return channel.DoubtNoReply
 	}
-	switch strings.ToLower(strings.TrimSpace(h.Get("Precedence"))) {
-	case "bulk", "list", "junk", "auto_reply":
-		return true
+	return ""
+}
+
+// saysAbsent reports whether an absence is announced: Exchange calls its own answers
+// generated, not replied, and says in the subject what they are.
+func saysAbsent(h loose.Header) bool {
+	if !h.Has("Auto-Submitted") && !h.Has("X-Auto-Response-Suppress") {
+		return false
 	}
-	for _, name := range []string{"List-Id", "List-Unsubscribe", "List-Post", "X-Autoreply", "X-Autorespond", "X-Ricevuta", "X-Failed-Recipients"} {
-		if h.Get(name) != "" {
+	subject := strings.ToLower(h.Text("Subject"))
+	for _, begins := range []string{"automatic reply:", "risposta automatica:", "automatische antwort:", "réponse automatique", "abwesenheitsnotiz", "out of office", "fuori sede:", "samodejni odgovor:"} {
+		if strings.HasPrefix(subject, begins) {
 			return true
 		}
 	}
-	kind, _, _ := h.ContentType()
-	path := strings.TrimSpace(h.Get("Return-Path"))
-	from := strings.ToLower(author(h.Get("From")).ID)
-	user, _, _ := strings.Cut(from, "@")
-	return strings.EqualFold(kind, "multipart/report") || path == "<>" || slices.Contains([]string{"mailer-daemon", "postmaster", "noreply", "no-reply"}, user)
+	return false
 }
 
-// certified reports whether a letter came as Italian certified mail (DPR 68/2005,
-// technical rules, 6.3.5), which wraps what was written.
-func certified(h message.Header) bool {
-	return strings.EqualFold(strings.TrimSpace(h.Get("X-Trasporto")), "posta-certificata")
+// ownList reports whether a list is one of the institution's own groups.
+func ownList(h loose.Header, own string) bool {
+	if own == "" {
+		return false
+	}
+	for _, name := range []string{"List-Id", "List-Post"} {
+		value := strings.Trim(strings.ToLower(strings.TrimSpace(h.Get(name))), "<>")
+		if at := strings.LastIndexAny(value, "<@"); at >= 0 {
+			value = value[at+1:]
+		}
+		if within(strings.Trim(value, "<> "), own) {
+			return true
+		}
+	}
+	return false
 }
 
-// postacert finds the letter inside the envelope of certified mail.
-func postacert(e *message.Entity, depth int) []byte {
-	kind, params, _ := e.Header.ContentType()
-	if kind == "message/rfc822" && (depth > 0 || strings.EqualFold(params["name"], "postacert.eml")) {
-		inner, err := io.ReadAll(io.LimitReader(e.Body, maxLetter))
-		if err != nil {
-			return nil
-		}
-		return inner
-	}
-	parts := e.MultipartReader()
-	if parts == nil || depth > maxDepth {
-		return nil
-	}
-	for range maxParts {
-		part, err := parts.NextPart()
-		if part == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
-			return nil
-		}
-		if inner := postacert(part, depth+1); inner != nil {
-			return inner
-		}
-	}
-	return nil
-}
-
-// body gathers the parts of a letter.
-type body struct {
-	plain, html string
-	files       []string
-	broken      bool
-	parts       int
-}
-
-// maxBody bounds the text of one part, in bytes, after its encoding was undone.
-const maxBody = 4 * channel.MaxSaid
-
-func (b *body) walk(e *message.Entity, depth int) {
-	if b.parts++; b.parts > maxParts || depth > maxDepth {
-		b.broken = true
-		return
-	}
-	if parts := e.MultipartReader(); parts != nil {
-		for {
-			part, err := parts.NextPart()
-			if errors.Is(err, io.EOF) {
-				return
-			}
-			if part == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
-				b.broken = true
-				return
-			}
-			b.broken = b.broken || err != nil
-			if b.walk(part, depth+1); b.parts > maxParts {
-				return
-			}
-		}
-	}
-	kind, _, err := e.Header.ContentType()
-	if err != nil {
-		kind = "text/plain"
-	}
-	if name, attached := attachment(e.Header, kind); attached {
-		if len(b.files) < maxFiles {
-			b.files = append(b.files, name)
-		}
-		return
-	}
-	raw, err := io.ReadAll(io.LimitReader(e.Body, maxBody))
-	b.broken = b.broken || err != nil && !errors.Is(err, io.ErrUnexpectedEOF)
-	switch text := strings.ToValidUTF8(string(raw), "\uFFFD"); {
-	case kind == "text/html":
-		b.html += text
-	default:
-		b.plain += text + "\n\n"
-	}
-}
-
-// attachment tells a file from a text that is to be read.
-func attachment(h message.Header, kind string) (name string, attached bool) {
-	file := gomail.AttachmentHeader{Header: h}
-	name, err := file.Filename()
-	if err != nil {
-		name = ""
-	}
-	// What a name makes of a folder, or of the direction of writing, is no part of it.
-	name = name[strings.LastIndexAny(name, `/\`)+1:]
-	name = strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Bidi_Control, r) {
-			return -1
-		}
-		return r
-	}, name)
-	if name == "" {
-		name = strings.ReplaceAll(kind, "/", " ")
-	}
-	disposition, _, _ := h.ContentDisposition()
-	isText := kind == "text/plain" || kind == "text/html" || kind == ""
-	return oneLine(name, 150), strings.EqualFold(disposition, "attachment") || !isText
+// within reports whether a domain is another one or below it.
+func within(domain, of string) bool {
+	return of != "" && (domain == of || strings.HasSuffix(domain, "."+of))
 }

@@ -12,9 +12,11 @@ import (
 )
 
 const (
-	maxLetter = 1 << 20 // bytes of a letter that are fetched
-	page      = 20      // letters in one call
-	firstPage = 50      // letters of a box that is read for the first time
+	maxLetter = 25 << 20 // bytes of a letter that are fetched, with what is attached
+	maxPage   = 32 << 20 // bytes of the letters of one call
+	beginning = 1 << 20  // bytes of a letter that are fetched where the whole takes too long
+	page      = 20       // letters in one call
+	firstPage = 50       // letters of a box that is read for the first time
 )
 
 // cursor is where listening goes on in each folder.
@@ -27,6 +29,10 @@ type cursor struct {
 type mark struct {
 	Validity uint32   `json:"v"` // of the numbers; another one means that they were given anew
 	Last     imap.UID `json:"n"` // the last letter heard
+
+	// Slow is a letter that could not be fetched within the time that there is: of it
+	// the beginning is enough, so that it does not stop the box.
+	Slow imap.UID `json:"s,omitempty"`
 }
 
 // Listen reads the letters that came, and those that somebody sent from the box
@@ -51,7 +57,7 @@ func (a *Adapter) Listen(ctx context.Context, account channel.Account, from json
 	}
 	h := channel.Heard{More: more}
 	for _, l := range letters {
-		if said, ok := a.hear(l); ok && !strings.EqualFold(said.Author.ID, c.Address) {
+		if said := a.hear(l, c.domain()); !strings.EqualFold(said.Author.ID, c.Address) || said.Doubt != "" {
 			h.Said = append(h.Said, said)
 		}
 	}
@@ -100,13 +106,67 @@ func (s *session) after(folder string, at *mark, first int) (letters []letter, m
 		}
 		return nil, false, nil
 	}
-	letters, e = s.fetch(imap.UIDSetNum(uids...))
-	if e != nil {
+	letters, last, e := s.read(uids, at.Slow)
+	switch {
+	case e == nil:
+	case last != 0 && len(letters) > 0: // what was read before it failed is read
+	case last != 0 && at.Slow != last:
+		at.Slow = last
+		return nil, true, nil
+	default:
 		return nil, false, e
 	}
 	slices.SortFunc(letters, func(x, y letter) int { return int(x.uid) - int(y.uid) })
-	at.Last = uids[len(uids)-1]
-	return letters, more, nil
+	if e == nil && last == uids[len(uids)-1] {
+		at.Last = last
+		return letters, more, nil
+	}
+	if at.Last = last; e != nil {
+		at.Last, at.Slow = last-1, last
+	}
+	return letters, true, nil
+}
+
+// read fetches letters in order, as many as a call may hold. last is the one at which
+// it ended: the last one fetched, or, with an error, the one that took too long; 0
+// when the error is of another kind.
+func (s *session) read(uids []imap.UID, slow imap.UID) (letters []letter, last imap.UID, e *channel.Error) {
+	sizes, e := s.sizes(imap.UIDSetNum(uids...))
+	if e != nil {
+		return nil, 0, e
+	}
+	var small imap.UIDSet
+	bytes, n := int64(0), 0
+	for _, uid := range uids {
+		size := min(sizes[uid], maxLetter)
+		if bytes += size; bytes > maxPage && n > 0 {
+			break
+		}
+		n, last = n+1, uid
+		if size <= beginning || uid == slow {
+			small.AddNum(uid)
+		}
+	}
+	if len(small) > 0 {
+		if letters, e = s.fetch(small, beginning); e != nil {
+			return nil, 0, e
+		}
+	}
+	for _, uid := range uids[:n] {
+		if small.Contains(uid) {
+			continue
+		}
+		big, e := s.fetch(imap.UIDSetNum(uid), maxLetter)
+		if e != nil && e.Code == channel.CodeTimeout {
+			before := slices.DeleteFunc(letters, func(l letter) bool { return l.uid > uid })
+			return before, uid, e
+		}
+		if e != nil {
+			return nil, 0, e
+		}
+		letters = append(letters, big...)
+	}
+	return letters, last, nil
 }
 
 // sentByHand reads the answers that somebody sent from the box with another
@@ -123,39 +183,40 @@ func (a *Adapter) sentByHand(s *session, c credentials, at *mark) ([]channel.Sai
 	}
 	var ours []channel.Said
 	for _, l := range letters {
-		said, ok := a.hear(l)
-		if !ok || said.Parent == "" || strings.HasSuffix(said.ID, ownMark) || !strings.EqualFold(said.Author.ID, c.Address) {
+		said := a.hear(l, c.domain())
+		if said.Doubt.Sure() || said.Act != channel.Comments || said.Parent == "" || strings.HasSuffix(said.ID, ownMark) || !strings.EqualFold(said.Author.ID, c.Address) {
 			continue
 		}
-		said.Ours = true
+		said.Ours, said.Doubt = true, ""
 		ours = append(ours, said)
 	}
 	return ours, nil
 }
 
-// hear tells what a letter says. ok is false for what no person wrote.
-func (a *Adapter) hear(l letter) (channel.Said, bool) {
-	m := parse(l.raw, l.size > int64(len(l.raw)))
-	if m.automatic {
-		return channel.Said{}, false
-	}
-	text := m.text
-	if m.broken {
-		text = strings.TrimSpace(text + "\n\n" + a.o.Note("unreadable"))
-	}
-	if m.cut {
-		text = strings.TrimSpace(text + "\n\n" + a.o.Note("cut"))
-	}
-	for _, name := range m.files {
-		text = strings.TrimSpace(text + "\n📎 " + name)
+// hear tells what a letter says.
+func (a *Adapter) hear(l letter, own string) channel.Said {
+	m := parse(l.raw, l.size > int64(len(l.raw)), own)
+	notes := map[string]bool{"unreadable": m.broken, "cut": m.cut, "uncertified": m.anomaly, "more_files": m.more > 0}
+	for _, key := range []string{"uncertified", "unreadable", "cut", "more_files"} {
+		if notes[key] {
+			note := a.o.Note(key)
+			m.text = strings.TrimSpace(m.text + "\n\n" + note)
+			if m.whole != "" {
+				m.whole += "\n\n" + note
+			}
+		}
 	}
 	s := channel.Said{
-		Act: channel.Comments, ID: m.id, Parent: m.parent, Author: m.author, Subject: m.subject, Text: text,
-		Lang: m.lang, Private: true, At: l.at.UTC(),
+		Act: channel.Comments, ID: m.id, Parent: m.parent, Author: m.author, Subject: m.subject, Text: m.text, Whole: m.whole,
+		Files: m.files, Doubt: m.doubt, Lang: m.lang, Private: true, At: l.at.UTC(),
+	}
+	if r := m.report; r != nil {
+		s.Act, s.Reaction, s.Report = channel.Reports, r.fate, &r.Report
+		s.Whole = r.detail
 	}
 	if s.At.IsZero() {
 		s.At = a.o.Clock().UTC()
 	}
 	s.Refs, _ = json.Marshal(m.refs) // texts: it cannot fail
-	return s, true
+	return s
 }

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -184,14 +185,64 @@ func TestOldBoxIsNotReadFromItsBeginning(t *testing.T) {
 	}
 }
 
+// bigLetter is a letter with a file of so many kilobytes.
+func bigLetter(id string, kilobytes int) string {
+	return "From: Marisa <m@casa.example>\nMessage-ID: <" + id + "@casa.example>\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain\n\nEcco la relazione.\n--x\n" +
+		"Content-Type: application/zip\nContent-Disposition: attachment; filename=relazione.zip\nContent-Transfer-Encoding: base64\n\n" + strings.Repeat(strings.Repeat("UEsD", 16)+"\n", kilobytes*1024/48) + "--x--\n"
+}
+
+func TestLetterComesWithItsFilesWhole(t *testing.T) {
+	b := newBox(t)
+	b.deliver(t, bigLetter("grande", 3000))
+	citizens{b}.Say(t, "Piccola", "", true)
+	s := b.listen(t, nil).Said
+	if len(s) != 2 || s[0].Text != "Ecco la relazione." || len(s[0].Files) != 1 || s[0].Files[0].Name != "relazione.zip" ||
+		len(s[0].Files[0].Content) < 2_000_000 || s[1].Text != "Piccola" {
+		t.Fatalf("%d letters", len(s))
+	}
+}
+
 func TestLongLetterIsCutAndSaysSo(t *testing.T) {
 	b := newBox(t)
-	b.deliver(t, "From: Marisa <m@casa.example>\nMessage-ID: <lunga@casa.example>\nContent-Type: multipart/mixed; boundary=x\n\n--x\nContent-Type: text/plain\n\nEcco la relazione.\n--x\n"+
-		"Content-Type: application/zip\nContent-Disposition: attachment; filename=relazione.zip\nContent-Transfer-Encoding: base64\n\n"+strings.Repeat("UEsDBBQ\n", 400_000)+"--x--\n")
+	b.deliver(t, bigLetter("lunga", 24<<10))
 	s := b.listen(t, nil).Said
-	if len(s) != 1 || s[0].Text != "Ecco la relazione.\n\n[cut]\n📎 relazione.zip" {
-		t.Fatalf("%+v", s)
+	if len(s) != 1 || s[0].Text != "Ecco la relazione.\n\n[cut]" || len(s[0].Files) != 1 || s[0].Files[0].Name != "relazione.zip" || s[0].Files[0].Content != nil {
+		t.Fatalf("%d letters: %.200q, %d bytes", len(s), s[0].Text, len(s[0].Files[0].Content))
 	}
+}
+
+// A letter that cannot be fetched in time is read as far as that goes, and neither
+// stops the box nor is read again and again.
+func TestLetterThatTakesTooLongDoesNotStopTheBox(t *testing.T) {
+	b := newBox(t)
+	b.deliver(t, bigLetter("lenta", 3000))
+	citizens{b}.Say(t, "Dopo", "", true)
+	s, e := b.adapter.open(t.Context(), mustSecret(t, b.account))
+	if e != nil {
+		t.Fatal(e)
+	}
+	defer s.close()
+	data, e := s.enter("INBOX", true)
+	if e != nil {
+		t.Fatal(e)
+	}
+	from, err := json.Marshal(cursor{In: mark{Validity: data.UIDValidity, Slow: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := b.listen(t, from)
+	if len(h.Said) != 2 || h.Said[0].Text != "Ecco la relazione.\n\n[cut]" || h.Said[0].Files[0].Content != nil || h.Said[1].Text != "Dopo" {
+		t.Errorf("%d letters, %.100q", len(h.Said), h.Said[0].Text)
+	}
+}
+
+func mustSecret(t *testing.T, a channel.Account) credentials {
+	t.Helper()
+	c, e := secretOf(a)
+	if e != nil {
+		t.Fatal(e)
+	}
+	return c
 }
 
 // question is a letter that was heard.

@@ -3,103 +3,339 @@ package mailbox
 import (
 	"regexp"
 	"strings"
+	"unicode"
+
+	"golang.org/x/net/html"
+
+	"codeberg.org/arengo/arengo/internal/channel/wire"
 )
 
 // signature begins what a mail program adds below each letter (RFC 3676, 4.3).
 const signature = "-- "
 
-// own is what the writer of a letter wrote: without the letters quoted in it and
-// without the signature. A letter that holds nothing else stays whole.
-func own(text string) string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	lines := strings.Split(text, "\n")
-	pattern := intro()
-	var kept []string
-	for i := 0; i < len(lines); i++ {
-		line := strings.TrimRight(lines[i], " \t")
-		switch {
-		case lines[i] == signature || line == "--" && i > 0:
-			i = len(lines) // the rest is the signature
-		case strings.HasPrefix(strings.TrimSpace(line), ">"):
-		case forwarded(line) || header(lines[i:]):
-			i = len(lines) // the rest is the other letter
-		case introduces(pattern, lines, i):
-			// "Il giorno … ha scritto:", over one or two lines
-			if !strings.HasSuffix(line, ":") {
-				i++
-			}
-		default:
-			kept = append(kept, line)
-		}
+const (
+	maxSignature = 10 // lines; what is longer is no signature
+	maxHeading   = 8  // lines of the header that stands above a quoted letter
+)
+
+// own is what the writer of a letter wrote: without the letters quoted in an answer
+// and without the signature. What is passed on stays whole, as does a letter that
+// would be left with nothing; in doubt a line stays, since the reader can pass over
+// what is too much and cannot know of what is missing.
+func own(text string, answer bool) string {
+	q := quotes{lines: strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), answer: answer, intro: intro()}
+	for q.at < len(q.lines) && !q.step() {
+		q.at++
 	}
-	if strings.TrimSpace(strings.Join(kept, "")) == "" {
+	if !saysSomething(q.kept) {
 		return text
 	}
-	return strings.Join(kept, "\n")
+	return strings.Join(q.kept, "\n")
 }
+
+// quotes is a text on its way through own.
+type quotes struct {
+	lines  []string
+	at     int
+	answer bool // the letter answers another one
+	intro  *regexp.Regexp
+	kept   []string
+}
+
+// step looks at one line. It returns true when the rest is decided.
+func (q *quotes) step() (done bool) {
+	line := strings.TrimRight(q.lines[q.at], " \t")
+	bare := strings.TrimSpace(line)
+	switch {
+	case forwards(bare):
+		q.kept = append(q.kept, q.lines[q.at:]...)
+		return true
+	case q.lines[q.at] == signature && q.signs():
+		q.at = q.signEnd()
+	case strings.HasPrefix(bare, ">"):
+		q.block(false)
+	case q.answer && (original(bare) || heading(q.lines[q.at:])):
+		q.dropRule()
+		return true
+	case q.answer && ruled(bare) && q.at+1 < len(q.lines) && heading(q.lines[q.at+1:]):
+		return true
+	case q.introduced():
+		return q.dropIntroduced()
+	default:
+		q.kept = append(q.kept, line)
+	}
+	return false
+}
+
+// block passes over lines that are quoted, or keeps them: a citizen may begin a line
+// with ">20.000 euro".
+func (q *quotes) block(introduced bool) {
+	begin := q.at
+	for q.at+1 < len(q.lines) && strings.HasPrefix(strings.TrimSpace(q.lines[q.at+1]), ">") {
+		q.at++
+	}
+	all := q.lines[begin : q.at+1]
+	if introduced || q.answer && !(len(all) == 1 && comparison.MatchString(strings.TrimSpace(all[0]))) {
+		return
+	}
+	for _, line := range all {
+		q.kept = append(q.kept, strings.TrimRight(line, " \t"))
+	}
+}
+
+// comparison is a line that says "more than".
+var comparison = regexp.MustCompile(`^>=?[ ]?[€$]?[ ]?\d`)
+
+// signs reports whether a signature begins: a few short lines to the end of the
+// letter, or to a letter quoted below, which say nothing to be answered.
+func (q *quotes) signs() bool {
+	end := q.signEnd()
+	said := 0
+	for _, line := range q.lines[q.at+1 : end+1] {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		if said++; said > maxSignature || len(line) > 120 || strings.ContainsRune(line, '?') || strings.HasSuffix(line, ".") && len(strings.Fields(line)) > 4 {
+			return false
+		}
+	}
+	return true
+}
+
+// signEnd is the last line of the signature that begins here.
+func (q *quotes) signEnd() int {
+	for i := q.at + 1; i < len(q.lines); i++ {
+		bare := strings.TrimSpace(q.lines[i])
+		if strings.HasPrefix(bare, ">") || forwards(bare) || original(bare) || heading(q.lines[i:]) || q.introduces(i) {
+			return i - 1
+		}
+	}
+	return len(q.lines) - 1
+}
+
+// dropRule takes away the line of dashes above a quoted letter.
+func (q *quotes) dropRule() {
+	for n := len(q.kept); n > 0; n = len(q.kept) {
+		if last := strings.TrimSpace(q.kept[n-1]); last != "" && !ruled(last) {
+			return
+		}
+		q.kept = q.kept[:n-1]
+	}
+}
+
+// ruled reports whether a line is drawn, not written.
+func ruled(line string) bool { return len(line) >= 8 && strings.Trim(line, "_-=*") == "" }
 
 // intro is what mail programs write above a letter that they quote.
 func intro() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)^(il (giorno )?.{4,200}(ha|hanno) scritto:|on .{4,200}wrote:|le .{4,200}a écrit\s?:|am .{4,200}schrieb.{0,200}:|el .{4,200}escribió:)$`)
+	return regexp.MustCompile(`(?i)^(-+ ?)?(` +
+		`((il|in data|gio\.|data:) ?(giorno )?.{4,250}(ha|hanno) scritto( quanto segue)?\s?:)|` +
+		`(.{2,120} (ha|hanno) scritto (il|in data) .{4,120}:)|` +
+		`((on|at) .{4,250}wrote\s?:)|(.{2,120} wrote on .{4,120}:)|` +
+		`(le .{4,250}a (é|e)crit\s?:)|(.{2,120} a (é|e)crit le .{4,120}:)|` +
+		`((am|gesendet:) .{4,250}(schrieb|hat geschrieben).{0,200}:)|(.{2,120} schrieb am .{4,120}:)|` +
+		`((dne|v|oseba) .{4,250}(je napisal|je oseba).{0,200}:)|` +
+		`(el .{4,250}escribió\s?:))( ?-+)?$`)
 }
 
-// introduces reports whether the line, alone or with the next, introduces a letter
-// that follows.
-func introduces(pattern *regexp.Regexp, lines []string, i int) bool {
-	line := strings.TrimSpace(lines[i])
-	if len(line) < 8 || len(line) > 400 {
-		return false
-	}
-	next := ""
-	if i+1 < len(lines) {
-		next = strings.TrimSpace(lines[i+1])
-	}
-	after := func(from int) bool { // what follows is quoted, or nothing
-		for _, l := range lines[min(from, len(lines)):] {
-			if l = strings.TrimSpace(l); l != "" {
-				return strings.HasPrefix(l, ">")
-			}
+// dated is what an introduction written by a program holds: a day and an hour, or an
+// address.
+var dated = regexp.MustCompile(`\d{1,2}[:.]\d{2}|\d{4}|<[^<>@\s]+@[^<>@\s]+>`)
+
+// introduces reports whether an introduction stands at a line, alone or over up to
+// three, and how many it takes.
+func (q *quotes) introduces(i int) bool { _, ok := q.introLines(i); return ok }
+
+func (q *quotes) introLines(i int) (n int, ok bool) {
+	text := ""
+	for n = 1; n <= 3 && i+n <= len(q.lines); n++ {
+		line := strings.TrimSpace(q.lines[i+n-1])
+		if line == "" || strings.HasPrefix(line, ">") || len(text)+len(line) > 500 {
+			return 0, false
 		}
-		return true
+		text = strings.TrimSpace(text + " " + line)
+		if q.intro.MatchString(text) {
+			return n, true
+		}
 	}
-	switch {
-	case strings.HasSuffix(line, ":") && pattern.MatchString(line):
-		return after(i + 1)
-	case strings.HasSuffix(next, ":") && pattern.MatchString(line+" "+next):
-		return after(i + 2)
-	}
-	return false
+	return 0, false
 }
 
-// forwarded reports whether a line parts a letter from the one below it.
-func forwarded(line string) bool {
-	text := strings.ToLower(strings.Trim(strings.TrimSpace(line), "-_ "))
-	if !strings.HasPrefix(strings.TrimSpace(line), "--") && !strings.HasPrefix(strings.TrimSpace(line), "__") {
+// introduced reports whether a letter is quoted from here on: an introduction, and
+// below it what is quoted, or nothing; or, in an answer, one that a program wrote.
+func (q *quotes) introduced() bool {
+	n, ok := q.introLines(q.at)
+	if !ok {
 		return false
 	}
-	switch text {
-	case "messaggio originale", "messaggio inoltrato", "original message", "forwarded message", "ursprüngliche nachricht", "message d'origine":
+	for _, l := range q.lines[q.at+n:] {
+		if l = strings.TrimSpace(l); l != "" {
+			return strings.HasPrefix(l, ">") || q.answer && q.byProgram(n)
+		}
+	}
+	return q.answer || q.byProgram(n)
+}
+
+func (q *quotes) byProgram(n int) bool {
+	return dated.MatchString(strings.Join(q.lines[q.at:q.at+n], " "))
+}
+
+// dropIntroduced passes over the introduction and what it introduces.
+func (q *quotes) dropIntroduced() (done bool) {
+	n, _ := q.introLines(q.at)
+	q.at += n - 1
+	for i := q.at + 1; i < len(q.lines); i++ {
+		switch bare := strings.TrimSpace(q.lines[i]); {
+		case bare == "":
+		case strings.HasPrefix(bare, ">"):
+			q.at = i
+			q.block(true)
+			return false
+		default:
+			return true // quoted without a mark: it goes on to the end
+		}
+	}
+	return true
+}
+
+// saysSomething reports whether a letter or digit is left.
+func saysSomething(lines []string) bool {
+	return strings.IndexFunc(strings.Join(lines, ""), func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) >= 0
+}
+
+// passedOn reports whether a subject says that a letter is passed on.
+func passedOn(subject string) bool {
+	subject = strings.ToLower(strings.TrimSpace(subject))
+	for _, mark := range []string{"fwd:", "fw:", "i:", "inoltra:", "inoltro:", "inoltrato:", "wg:", "wtr:", "weitergeleitet:", "tr:", "transf:", "rv:", "pd:", "posr:", "vs:"} {
+		if strings.HasPrefix(subject, mark) {
+			return true
+		}
+	}
+	return false
+}
+
+// forwards reports whether a line begins a letter that is passed on.
+func forwards(line string) bool {
+	text := strings.ToLower(strings.Trim(line, "-_=*> "))
+	switch strings.TrimSuffix(text, ":") {
+	case "begin forwarded message", "inizio messaggio inoltrato", "anfang der weitergeleiteten nachricht", "anfang der weitergeleiteten e-mail", "début du message réexpédié", "début du message transféré":
+		return true
+	}
+	if !strings.HasPrefix(line, "--") && !strings.HasPrefix(line, "__") && !strings.HasPrefix(line, "==") {
+		return false
+	}
+	switch strings.TrimSuffix(text, ":") {
+	case "messaggio inoltrato", "messaggio inoltrato / forwarded message", "forwarded message", "forwarded mail", "weitergeleitete nachricht", "message transféré", "message transmis", "posredovano sporočilo", "messaggio inoltrato originale":
 		return true
 	}
 	return false
 }
 
-// header reports whether lines begin with the header that some programs write above
+// original reports whether a line parts an answer from the letter below it.
+func original(line string) bool {
+	if !strings.HasPrefix(line, "--") && !strings.HasPrefix(line, "__") && !strings.HasPrefix(line, "==") {
+		return false
+	}
+	switch strings.ToLower(strings.Trim(line, "-_= ")) {
+	case "messaggio originale", "messaggio originario", "original message", "original-nachricht", "ursprüngliche nachricht", "originalnachricht", "message d'origine", "message d’origine", "message original", "izvirno sporočilo", "reply message", "original email":
+		return true
+	}
+	return false
+}
+
+// heading reports whether lines begin with the header that some programs write above
 // a quoted letter: "Da: … Inviato: … A: … Oggetto: …".
-func header(lines []string) bool {
-	first := strings.ToLower(strings.TrimSpace(lines[0]))
-	if !strings.HasPrefix(first, "da:") && !strings.HasPrefix(first, "from:") && !strings.HasPrefix(first, "von:") && !strings.HasPrefix(first, "de :") {
+func heading(lines []string) bool {
+	if !begins(lines[0], "da:", "from:", "von:", "de:", "de :", "od:") {
 		return false
 	}
 	found := 0
-	for _, line := range lines[1:min(len(lines), 7)] {
-		line = strings.ToLower(strings.TrimSpace(line))
-		for _, name := range []string{"inviato:", "data:", "a:", "oggetto:", "sent:", "date:", "to:", "subject:", "gesendet:", "an:", "betreff:", "envoyé", "objet"} {
-			if strings.HasPrefix(line, name) {
-				found++
-				break
-			}
+	for _, line := range lines[1:min(len(lines), maxHeading)] {
+		if begins(line, "inviato:", "inviata:", "data:", "a:", "cc:", "oggetto:", "sent:", "date:", "to:", "subject:", "gesendet:", "datum:", "an:", "betreff:",
+			"envoyé:", "envoyé :", "date :", "à:", "à :", "objet:", "objet :", "poslano:", "za:", "zadeva:") {
+			found++
 		}
 	}
 	return found >= 2
+}
+
+// begins reports whether a line begins with one of the names, whatever marks make
+// them bold.
+func begins(line string, names ...string) bool {
+	line = strings.ToLower(strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(line), "*", ""), "\u00a0", " "))
+	for _, name := range names {
+		if strings.HasPrefix(line, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// plainHTML is wire.Plain with a ">" before each line of what is quoted, as mail
+// programs mark it in a plain text. An indented paragraph is no quotation.
+func plainHTML(page string) string {
+	var out []string
+	var segment strings.Builder
+	depth := 0
+	var open []bool // of each blockquote: is it a quotation
+	flush := func() {
+		if text := wire.Plain(segment.String()); text != "" {
+			if depth > 0 {
+				mark := strings.Repeat(">", depth) + " "
+				text = mark + strings.ReplaceAll(text, "\n", "\n"+mark)
+			}
+			out = append(out, text)
+		}
+		segment.Reset()
+	}
+	t := html.NewTokenizer(strings.NewReader(page))
+	for kind := t.Next(); kind != html.ErrorToken; kind = t.Next() {
+		raw := string(t.Raw())
+		name, more := t.TagName()
+		if string(name) == "blockquote" && kind == html.StartTagToken {
+			quotes := more && quotation(t)
+			if quotes {
+				flush()
+				depth++
+			}
+			open = append(open, quotes)
+		} else if string(name) == "blockquote" && kind == html.EndTagToken && len(open) > 0 {
+			if open[len(open)-1] {
+				flush()
+				depth--
+			}
+			open = open[:len(open)-1]
+		}
+		segment.WriteString(raw)
+	}
+	flush()
+	return strings.Join(out, "\n\n")
+}
+
+// quotation tells a blockquote that a mail program made of another letter.
+func quotation(t *html.Tokenizer) bool {
+	for {
+		key, value, more := t.TagAttr()
+		v := strings.ToLower(string(value))
+		switch string(key) {
+		case "type":
+			if v == "cite" {
+				return true
+			}
+		case "class":
+			if strings.Contains(v, "quote") {
+				return true
+			}
+		case "style":
+			if strings.Contains(v, "border-left") {
+				return true
+			}
+		case "cite":
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }

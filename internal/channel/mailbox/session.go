@@ -213,9 +213,22 @@ type letter struct {
 	raw   []byte
 }
 
-// fetch reads letters, the beginning of each.
-func (s *session) fetch(uids imap.UIDSet) ([]letter, *channel.Error) {
-	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: maxLetter}}
+// sizes asks how long letters are, in bytes.
+func (s *session) sizes(uids imap.UIDSet) (map[imap.UID]int64, *channel.Error) {
+	list, err := s.client.Fetch(uids, &imap.FetchOptions{UID: true, RFC822Size: true}).Collect()
+	if err != nil {
+		return nil, lost(err)
+	}
+	all := map[imap.UID]int64{}
+	for _, m := range list {
+		all[m.UID] = m.RFC822Size
+	}
+	return all, nil
+}
+
+// fetch reads letters, of each at most so many bytes.
+func (s *session) fetch(uids imap.UIDSet, most int64) ([]letter, *channel.Error) {
+	section := &imap.FetchItemBodySection{Peek: true, Partial: &imap.SectionPartial{Size: most}}
 	cmd := s.client.Fetch(uids, &imap.FetchOptions{UID: true, InternalDate: true, RFC822Size: true, BodySection: []*imap.FetchItemBodySection{section}})
 	var all []letter
 	for {
@@ -240,7 +253,7 @@ func (s *session) fetch(uids imap.UIDSet) ([]letter, *channel.Error) {
 				if x.Literal == nil {
 					continue
 				}
-				raw, err := io.ReadAll(io.LimitReader(x.Literal, maxLetter))
+				raw, err := io.ReadAll(io.LimitReader(x.Literal, most))
 				if err != nil {
 					cmd.Close()
 					return nil, lost(err)

@@ -117,7 +117,10 @@ func (p *page) text() string { return Tidy(p.b.String()) }
 // Tidy makes a text of somebody else one that may be kept and shown: valid UTF-8
 // without control characters, no line ends with white space, no two empty lines
 // follow each other, and no more than channel.MaxSaid bytes.
-func Tidy(text string) string {
+func Tidy(text string) string { return TidyTo(text, channel.MaxSaid) }
+
+// TidyTo is Tidy with another bound.
+func TidyTo(text string, limit int) string {
 	text = strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && unicode.IsControl(r) {
 			return -1
@@ -138,7 +141,7 @@ func Tidy(text string) string {
 		empty = 0
 		b.WriteString(line)
 	}
-	return Cut(b.String(), channel.MaxSaid)
+	return Cut(b.String(), limit)
 }
 
 // squeeze makes one space of several.

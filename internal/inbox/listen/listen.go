@@ -25,13 +25,16 @@ import (
 // inbox.Hear is one.
 type Hear func(ctx context.Context, tx *db.Tx, institutionID, channelID string, said []channel.Said) error
 
-// Options are what a Poller is built from; all but Jitter are required.
+// Options are what a Poller is built from; all but Jitter and Keep are required.
 type Options struct {
 	DB       *db.DB
 	Channels *channel.Switchboard
 	Hear     Hear
-	Clock    func() time.Time
-	Log      *slog.Logger
+	// Keep stores the files that came with letters, before they are heard; nil where
+	// there are none.
+	Keep  func(ctx context.Context, institutionID, channelID string, said []channel.Said) error
+	Clock func() time.Time
+	Log   *slog.Logger
 
 	// Jitter spreads the readings of many sources; nil adds up to a tenth.
 	Jitter func(time.Duration) time.Duration
@@ -260,6 +263,11 @@ func (p *Poller) all(ctx context.Context, r *reading) error {
 		heard, err := p.page(ctx, listener, r.account, cursor)
 		if err != nil {
 			return err
+		}
+		if p.Keep != nil {
+			if err := p.Keep(ctx, r.institutionID, r.channelID, heard.Said); err != nil {
+				return err
+			}
 		}
 		now := p.Clock()
 		next := now.Add(p.Jitter(Interval(r.channel.Platform)))

@@ -39,6 +39,7 @@ type word struct {
 	Target                    bool // the answer form answers it
 	Earlier                   []inbox.Earlier
 	Files                     []link
+	Letter                    []attached // the files of a letter, which we keep
 	Reactions                 []string
 	Stances                   []choice
 	StanceBy                  string
@@ -134,6 +135,7 @@ func (v visit) word(t inbox.Thread, c inbox.Word) *word {
 		}
 		w.Files = append(w.Files, link{v.p.T("inbox.page.file", i+1, short(label, 120)), m.URL})
 	}
+	w.Letter = v.attached(c)
 	for _, r := range c.Reactions {
 		w.Reactions = append(w.Reactions, v.reactionWords(r))
 	}
@@ -191,6 +193,12 @@ func (v visit) said(t inbox.Thread, a inbox.Answer) *said {
 		s.Badges = append(s.Badges, wording.Delivery(v.p, a.Delivery, v.now))
 		s.Why = wording.Why(v.p, a.Delivery)
 		s.MaySteer = a.Delivery.State == publishing.Refused || a.Delivery.State == publishing.Unconfirmed || a.Delivery.State == publishing.GivenUp
+	}
+	if !a.FailedAt.IsZero() {
+		add(v.p.T("inbox.page.answer.failed"), web.Danger, "it-error")
+		if s.Why = v.p.T("inbox.page.answer.failed.plain"); a.FailedWhy != "" {
+			s.Why = v.p.T("inbox.page.answer.failed.why", a.FailedWhy)
+		}
 	}
 	if a.Private && !t.Private {
 		add(v.p.T("inbox.page.is.private"), "", "it-lock")

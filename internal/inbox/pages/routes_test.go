@@ -62,6 +62,10 @@ func TestEveryRouteAnswersEachRoleAsItShould(t *testing.T) {
 		{Route: "GET " + one + "/autore/dati", Path: talk + "/autore/dati", Want: answers(see)},
 		{Route: "GET " + one + "/autore/cancella", Path: talk + "/autore/cancella", Want: answers(see)},
 		{Route: "POST " + one + "/autore/cancella", Path: talk + "/autore/cancella", Want: answers(gone)},
+		{Route: "GET " + one + "/commenti/{comment}/file/{n}", Path: list + "/{lettertalk}/commenti/{letter}/file/0", Want: reads()},
+		{Route: "GET " + letters, Want: reads()},
+		{Route: "POST " + letters + "/accogli", Form: form("channel", "{mastodon}", "letter", "held-1"), Want: answers(gone)},
+		{Route: "POST " + letters + "/lascia", Form: form("channel", "{mastodon}", "letter", "held-1"), Want: answers(gone)},
 		{Route: "GET " + c, Want: answers(see)},
 		{Route: "POST " + c, Form: form("name", "Nuova", "text", "Testo"), Want: answers(gone)},
 		{Route: "GET " + c + "/{id}", Path: c + "/{canned}", Want: answers(see)},
@@ -71,7 +75,7 @@ func TestEveryRouteAnswersEachRoleAsItShould(t *testing.T) {
 	}
 	var routes []string
 	for _, r := range newTown(t).kit.Routes() {
-		if strings.Contains(r, list) || strings.Contains(r, "/redazione/viste") || strings.Contains(r, "/redazione/risposte/") || strings.Contains(r, c) {
+		if strings.Contains(r, list) || strings.Contains(r, "/redazione/viste") || strings.Contains(r, "/redazione/risposte/") || strings.Contains(r, c) || strings.Contains(r, letters) {
 			routes = append(routes, r)
 		}
 	}
@@ -99,7 +103,9 @@ func (w *town) names() map[string]string {
 	log(w.inbox.Block(writer, w.inst.ID, blocked.AuthorID, "1", ""))
 	w.post("writer", "/redazione/viste", "query", "coda=tutte", "name", "Tutte", "shared", "1")
 	w.post("writer", "/redazione/risposte-pronte", "name", "Orari", "text", "Dalle 9 alle 12.")
-	names := map[string]string{"talk": talk.ID, "word": w.words(talk.ID)[0].ID, "office": w.schools.ID, "library": library.ID, "submitted": a.ID, "hash": a.Hash,
+	w.lettersCome()
+	letter := w.conversationOf(w.mastodon, "letter-1")
+	names := map[string]string{"mastodon": w.mastodon.ID, "lettertalk": letter.ID, "letter": w.words(letter.ID)[0].ID, "talk": talk.ID, "word": w.words(talk.ID)[0].ID, "office": w.schools.ID, "library": library.ID, "submitted": a.ID, "hash": a.Hash,
 		"heldtalk": held.ID, "held": w.words(held.ID)[0].ID, "hiddentalk": hidden.ID, "hidden": w.words(hidden.ID)[0].ID, "blockedtalk": blocked.ID}
 	w.read(func(ctx context.Context, tx *db.Tx) error {
 		var view, canned string
@@ -118,6 +124,7 @@ func TestPagesAreValidHTML(t *testing.T) {
 	for name, path := range map[string]string{
 		"elenco": list + "?coda=tutte", "filtrato": list + "?testo=mensa&ordine=vecchie&coda=chiuse", "vuoto": list + "?testo=zebra", "conversazione": page(long), "da approvare": list + "/" + names["library"],
 		"trattenuto": list + "/" + names["heldtalk"], "nascosto": list + "/" + names["hiddentalk"], "bloccato": list + "/" + names["blockedtalk"],
+		"lettere": letters, "lettera": list + "/" + names["lettertalk"],
 		"risposte pronte": "/redazione/risposte-pronte", "risposta pronta": "/redazione/risposte-pronte/" + names["canned"],
 	} {
 		rec := w.get("approver", path)

@@ -98,7 +98,7 @@ func newTownOn(t testing.TB, d *db.DB) *town {
 	quiet := slog.New(slog.DiscardHandler)
 	origin := func(institution.Institution) string { return "https://cesate.example.it" }
 	w.desk = publishing.NewDesk(publishing.Options{DB: w.db, Channels: channels, Blobs: store, Pictures: blob.NewProcessor(0), Clock: w.clock.now, Log: quiet, Address: origin}, r)
-	w.inbox = inbox.New(inbox.Options{DB: w.db, Channels: channels, Desk: w.desk, Clock: w.clock.now, Log: quiet, Address: origin,
+	w.inbox = inbox.New(inbox.Options{DB: w.db, Channels: channels, Desk: w.desk, Clock: w.clock.now, Log: quiet, Address: origin, Files: store,
 		Changed: pages.TellMentioned(func(_ context.Context, _ *db.Tx, m pages.Mention) error {
 			w.mentioned = append(w.mentioned, m)
 			return nil

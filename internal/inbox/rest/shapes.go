@@ -86,8 +86,10 @@ type comment struct {
 	Private   bool        `json:"private"`
 	Subject   string      `json:"subject,omitempty"`
 	Text      string      `json:"text"`
+	Whole     string      `json:"whole,omitempty" doc:"All of a letter, where text leaves out what it quotes."`
 	Lang      string      `json:"lang,omitempty"`
 	Media     []saidMedia `json:"media"`
+	Files     []saidFile  `json:"files,omitempty" doc:"That came with a letter; people at the desk download them."`
 	Stance    string      `json:"stance,omitempty" enum:"agree,against,neutral,question"`
 	StanceBy  string      `json:"stance_by,omitempty" doc:"rule, or the person who corrected it."`
 	Reactions []reaction  `json:"reactions"`
@@ -102,6 +104,20 @@ type saidMedia struct {
 	URL         string `json:"url"`
 	ContentType string `json:"content_type,omitempty"`
 	Alt         string `json:"alt,omitempty"`
+}
+
+type saidFile struct {
+	Name        string `json:"name" doc:"As the citizen called it."`
+	ContentType string `json:"content_type,omitempty" doc:"What the content is, where that is known."`
+	Size        int64  `json:"size" doc:"In bytes."`
+	Kept        bool   `json:"kept" doc:"False: it could not be kept, and is in the mailbox only."`
+}
+
+func filesOf(all []inbox.LetterFile) (out []saidFile) {
+	for _, f := range all {
+		out = append(out, saidFile{f.Name, f.ContentType, f.Size, f.Kept})
+	}
+	return out
 }
 
 type reaction struct {
@@ -125,7 +141,7 @@ func mediaOf(all []channel.SaidMedia) (out []saidMedia) {
 
 func commentOf(w inbox.Word) comment {
 	return comment{ID: w.ID, RemoteID: w.RemoteID, Answers: w.Answers, URL: w.URL, Author: authorOf(w.Author), Ours: w.Ours, Private: w.Private,
-		Subject: w.Subject, Text: w.Text, Lang: w.Lang, Media: mediaOf(w.Media), Stance: string(w.Stance), StanceBy: w.StanceBy, Reactions: reactionsOf(w.Reactions),
+		Subject: w.Subject, Text: w.Text, Whole: w.Whole, Lang: w.Lang, Media: mediaOf(w.Media), Files: filesOf(w.Files), Stance: string(w.Stance), StanceBy: w.StanceBy, Reactions: reactionsOf(w.Reactions),
 		SaidAt: w.SaidAt, EditedAt: moment(w.EditedAt), DeletedAt: moment(w.DeletedAt), HiddenAt: moment(w.HiddenAt), Held: w.Held}
 }
 
@@ -146,6 +162,8 @@ type answer struct {
 	ApprovedBy     string     `json:"approved_by,omitempty"`
 	SentAt         *time.Time `json:"sent_at,omitempty"`
 	OutAt          *time.Time `json:"out_at,omitempty" doc:"When it was seen to be out."`
+	FailedAt       *time.Time `json:"failed_at,omitempty" doc:"When a mail server said that the letter did not arrive."`
+	FailedWhy      string     `json:"failed_why,omitempty" doc:"In that server's words."`
 	DeliveryID     string     `json:"delivery_id,omitempty" doc:"For /deliveries; in lists and threads."`
 	Delivery       string     `json:"delivery,omitempty" enum:"waiting,attempting,out,refused,unconfirmed,given_up,withdrawn,by_hand" doc:"In lists and threads."`
 	URL            string     `json:"url,omitempty" doc:"Where citizens see it."`
@@ -155,7 +173,7 @@ type answer struct {
 
 func answerOf(a inbox.Answer) answer {
 	return answer{ID: a.ID, ConversationID: a.ConversationID, CommentID: a.CommentID, State: string(a.State), Text: a.Text, Lang: a.Lang, Private: a.Private,
-		Rev: a.Rev, SentRev: a.SentRev, Hash: a.Hash, SentBack: a.SentBack, AuthorID: a.AuthorID, ApprovedBy: a.ApprovedBy, SentAt: moment(a.SentAt), OutAt: moment(a.OutAt),
+		Rev: a.Rev, SentRev: a.SentRev, Hash: a.Hash, SentBack: a.SentBack, AuthorID: a.AuthorID, ApprovedBy: a.ApprovedBy, SentAt: moment(a.SentAt), OutAt: moment(a.OutAt), FailedAt: moment(a.FailedAt), FailedWhy: a.FailedWhy,
 		DeliveryID: a.Delivery.ID, Delivery: string(a.Delivery.State), URL: a.Delivery.Remote.URL, Reactions: reactionsOf(a.Reactions), UpdatedAt: a.UpdatedAt}
 }
 
