@@ -275,3 +275,27 @@ func TestCountsAgreeWithLists(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkHear hears comments of 200 characters, each of another citizen about
+// another thing, twenty at a time. It reports how many bytes of the database such a
+// conversation takes.
+func BenchmarkHear(b *testing.B) {
+	for _, e := range []db.Engine{db.SQLite, db.Postgres} {
+		b.Run(string(e), func(b *testing.B) {
+			w := newTown(b, testkit.Open(b, testkit.Address(b, e)))
+			w.message("post-1")
+			before, n := testkit.Size(b, w.db), 0
+			for b.Loop() {
+				var said []channel.Said
+				for range 20 {
+					n++
+					said = append(said, w.says(fmt.Sprint("citizen", n), fmt.Sprint("c", n), "post-1",
+						fmt.Sprintf("Buongiorno, in via %d il lampione numero %d è spento da giorni: quando viene riparato? Di sera i ragazzi tornano da scuola al buio, e con la pioggia non si vede la buca davanti al cancello. Grazie, cordiali saluti", n%97, n), n))
+				}
+				w.hear(said...)
+			}
+			b.ReportMetric(float64(testkit.Size(b, w.db)-before)/float64(n), "B/conversation")
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "conversations/s")
+		})
+	}
+}

@@ -21,7 +21,7 @@ import (
 // town is an institution with an inbox, a profile and a channel whose platform is
 // the test itself.
 type town struct {
-	t        *testing.T
+	t        testing.TB
 	db       *db.DB
 	inbox    *Inbox
 	ledger   *ledger
@@ -38,7 +38,7 @@ type town struct {
 	words []Comment      // what Heard was told
 }
 
-func newTown(t *testing.T, d *db.DB) *town {
+func newTown(t testing.TB, d *db.DB) *town {
 	t.Helper()
 	ctx := t.Context()
 	w := &town{t: t, db: d, now: time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC), square: &square{answers: true, edits: true}}

@@ -162,7 +162,7 @@ func BenchmarkTenThousandReaders(b *testing.B) {
 				}
 				return nil
 			}))
-			rounds := 0
+			rounds, before := 0, testkit.Size(b, w.db)
 			for b.Loop() {
 				rounds++
 				w.hand("comune", fmt.Sprint("round ", rounds), "Una notizia per tutti")
@@ -175,6 +175,7 @@ func BenchmarkTenThousandReaders(b *testing.B) {
 				b.Fatalf("the ledger says %s, want %s", got, want)
 			}
 			seconds := b.Elapsed().Seconds() / float64(rounds)
+			b.ReportMetric(float64(testkit.Size(b, w.db)-before)/float64(rounds*readers), "B/letter")
 			b.ReportMetric(seconds, "s/10000")
 			b.ReportMetric(float64(readers)/seconds, "letters/s")
 			b.ReportMetric(seconds/bare(b, s, w.aLetter(), readers).Seconds(), "times_bare")

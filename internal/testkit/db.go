@@ -88,3 +88,17 @@ func Open(t testing.TB, address string) *db.DB {
 	}
 	return d
 }
+
+// Size is how many bytes a database's rows and indexes take; what was freed and can
+// be used again is not counted.
+func Size(t testing.TB, d *db.DB) (bytes int64) {
+	t.Helper()
+	q := `SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size`
+	if d.Engine == db.Postgres {
+		q = `SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'`
+	}
+	if err := d.Read(t.Context(), func(tx *db.Tx) error { return tx.QueryRow(t.Context(), q).Scan(&bytes) }); err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}
