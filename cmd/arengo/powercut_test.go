@@ -194,7 +194,7 @@ func (p *powercut) citizenOffice(listen, name string, gone chan struct{}) {
 		select {
 		case <-gone:
 			return
-		default:
+		case <-time.After(300 * time.Millisecond): // a fast disk would let it ask more than a program may
 		}
 		title := fmt.Sprintf("%s-%d", name, i)
 		a := &acknowledged{body: "Testo di " + title}

@@ -1,13 +1,9 @@
 package newsletter
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/textproto"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,92 +15,9 @@ import (
 // readers is how many letters one round of the benchmark sends.
 const readers = 10_000
 
-// sink is a mail server that reads each letter to its final dot, counts it and
-// throws it away. It does no more, so that it is not what is measured: Debian's
-// aiosmtpd alone needs 9 s for 10,000 letters where this needs half a second.
-type sink struct {
-	net.Listener
-	taken atomic.Int64
-
-	// A test may have the server answer no letter from this number on; hang is closed
-	// when that begins.
-	hangsAt int64
-	hang    chan struct{}
-}
-
-func openSink(b testing.TB) *sink {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	s := &sink{Listener: l}
-	b.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go s.serve(c)
-		}
-	}()
-	return s
-}
-
-func (s *sink) port() int { return s.Addr().(*net.TCPAddr).Port }
-
-// serve speaks as much SMTP as a letter needs. Answers wait until nothing more has
-// come in, as those of a server that takes several commands at once do.
-func (s *sink) serve(c net.Conn) {
-	defer c.Close()
-	r, w := bufio.NewReaderSize(c, 64<<10), bufio.NewWriter(c)
-	say := func(text string) {
-		w.WriteString(text)
-		if r.Buffered() == 0 {
-			w.Flush()
-		}
-	}
-	say("220 sink ESMTP\r\n")
-	for {
-		line, err := r.ReadSlice('\n')
-		if err != nil || len(line) < 4 {
-			return
-		}
-		switch string(bytes.ToUpper(line[:4])) {
-		case "EHLO":
-			say("250-sink\r\n250 PIPELINING\r\n")
-		case "DATA":
-			say("354 go on\r\n")
-			w.Flush()
-			for {
-				if line, err = r.ReadSlice('\n'); err != nil {
-					return
-				}
-				if string(line) == ".\r\n" {
-					break
-				}
-			}
-			if n := s.taken.Add(1); s.hangsAt > 0 && n >= s.hangsAt {
-				if n == s.hangsAt {
-					close(s.hang)
-				}
-				r.ReadByte() // until the other side hangs up
-				return
-			}
-			say("250 taken\r\n")
-		case "QUIT":
-			say("221 bye\r\n")
-			return
-		default:
-			say("250 ok\r\n")
-		}
-	}
-}
-
 // bare hands n copies of a letter to the sink over one connection, with one wait
 // for each and no thought: what the bytes and the waiting alone cost.
-func bare(b *testing.B, s *sink, l mail.Letter, n int) time.Duration {
+func bare(b *testing.B, s *testkit.MailSink, l mail.Letter, n int) time.Duration {
 	b.Helper()
 	text, err := l.Bytes(nil)
 	if err != nil {
@@ -146,8 +59,8 @@ func BenchmarkTenThousandReaders(b *testing.B) {
 	}
 	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
 		b.Run(string(engine), func(b *testing.B) {
-			s := openSink(b)
-			sender, err := mail.NewSMTP(mail.SMTPOptions{Host: "127.0.0.1", Port: s.port(), Security: mail.Clear})
+			s := testkit.OpenMailSink(b)
+			sender, err := mail.NewSMTP(mail.SMTPOptions{Host: "127.0.0.1", Port: s.Port(), Security: mail.Clear})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -168,7 +81,7 @@ func BenchmarkTenThousandReaders(b *testing.B) {
 				w.hand("comune", fmt.Sprint("round ", rounds), "Una notizia per tutti")
 				w.work()
 			}
-			if got, want := s.taken.Load(), int64(rounds*readers); got != want {
+			if got, want := s.Taken.Load(), int64(rounds*readers); got != want {
 				b.Fatalf("the mail server took %d letters, want %d; the ledger says %s", got, want, w.outcomes())
 			}
 			if got, want := w.outcomes(), fmt.Sprintf("sent %d", rounds*readers); got != want {

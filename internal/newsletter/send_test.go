@@ -295,10 +295,10 @@ func TestServerThatAsksToSlowDownIsFollowed(t *testing.T) {
 // end it has are unknown.
 func TestStopWithAHangingMailServer(t *testing.T) {
 	testkit.Databases(t, func(t *testing.T, d *db.DB) {
-		s := openSink(t)
-		s.hang = make(chan struct{})
-		s.hangsAt = 100
-		sender, err := mail.NewSMTP(mail.SMTPOptions{Host: "127.0.0.1", Port: s.port(), Security: mail.Clear, Grace: 100 * time.Millisecond})
+		s := testkit.OpenMailSink(t)
+		s.Hang = make(chan struct{})
+		s.HangsAt = 100
+		sender, err := mail.NewSMTP(mail.SMTPOptions{Host: "127.0.0.1", Port: s.Port(), Security: mail.Clear, Grace: 100 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,7 +312,7 @@ func TestStopWithAHangingMailServer(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		over := make(chan error, 1)
 		go func() { over <- w.list.SendDue(ctx) }()
-		<-s.hang
+		<-s.Hang
 		start := time.Now()
 		stop()
 		if err := <-over; err != nil {
@@ -322,8 +322,8 @@ func TestStopWithAHangingMailServer(t *testing.T) {
 			t.Errorf("stopping took %v", took)
 		}
 		unknown := w.count(Unconfirmed)
-		if unknown < 1 || unknown > sender.Lanes() || w.count(Attempting) != 0 || int64(w.count(Sent)+unknown) != s.taken.Load() {
-			t.Errorf("the server has %d letters; %s", s.taken.Load(), w.outcomes())
+		if unknown < 1 || unknown > sender.Lanes() || w.count(Attempting) != 0 || int64(w.count(Sent)+unknown) != s.Taken.Load() {
+			t.Errorf("the server has %d letters; %s", s.Taken.Load(), w.outcomes())
 		}
 	})
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -98,21 +97,21 @@ func BenchmarkBesideNginx(b *testing.B) {
 			defer least.Close()
 			const span = 4 * time.Second
 			for b.Loop() {
-				calm := load(b, ours.URL+path, span)
+				calm := testkit.Load(b, ours.URL+path, 64, span)
 				stop := w.keepPublishing()
-				busy := load(b, ours.URL+path, span)
+				busy := testkit.Load(b, ours.URL+path, 64, span)
 				stop()
-				static, floor := load(b, theirs+path, span), load(b, least.URL+path, span)
-				b.ReportMetric(calm.rate, "ours-req/s")
-				b.ReportMetric(busy.rate, "ours-publishing-req/s")
-				b.ReportMetric(static.rate, "nginx-req/s")
-				b.ReportMetric(calm.rate/static.rate, "ratio")
-				b.ReportMetric(floor.rate/static.rate, "ratio-bare")
-				b.ReportMetric(calm.cpu, "ours-cpu-µs")
-				b.ReportMetric(floor.cpu, "bare-cpu-µs")
-				b.ReportMetric(busy.rate/static.rate, "ratio-publishing")
-				b.ReportMetric(busy.p99.Seconds()*1000, "p99-publishing-ms")
-				b.ReportMetric(static.p99.Seconds()*1000, "nginx-p99-ms")
+				static, floor := testkit.Load(b, theirs+path, 64, span), testkit.Load(b, least.URL+path, 64, span)
+				b.ReportMetric(calm.Rate, "ours-req/s")
+				b.ReportMetric(busy.Rate, "ours-publishing-req/s")
+				b.ReportMetric(static.Rate, "nginx-req/s")
+				b.ReportMetric(calm.Rate/static.Rate, "ratio")
+				b.ReportMetric(floor.Rate/static.Rate, "ratio-bare")
+				b.ReportMetric(calm.CPU, "ours-cpu-µs")
+				b.ReportMetric(floor.CPU, "bare-cpu-µs")
+				b.ReportMetric(busy.Rate/static.Rate, "ratio-publishing")
+				b.ReportMetric(busy.P99.Seconds()*1000, "p99-publishing-ms")
+				b.ReportMetric(static.P99.Seconds()*1000, "nginx-p99-ms")
 			}
 			b.ReportMetric(0, "ns/op")
 		})
@@ -201,51 +200,4 @@ http {
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-}
-
-type measured struct {
-	rate float64
-	p99  time.Duration
-	cpu  float64 // of this process for one request, µs; of a server in it
-}
-
-// spent is the processor time of this process so far.
-func spent(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-var (
-	rateLine  = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
-	p99Line   = regexp.MustCompile(`99%\s+([0-9.]+(?:us|ms|s))`)
-	wrongLine = regexp.MustCompile(`Non-2xx or 3xx responses: \d+|Socket errors: .*`)
-)
-
-// load asks for an address over 64 connections with wrk.
-func load(b *testing.B, address string, span time.Duration) (m measured) {
-	b.Helper()
-	before := spent(b)
-	out, err := exec.Command("wrk", "-t2", "-c64", fmt.Sprintf("-d%ds", int(span.Seconds())), "--latency", address).CombinedOutput()
-	if err != nil {
-		b.Fatalf("wrk: %v\n%s", err, out)
-	}
-	if wrong := wrongLine.Find(out); wrong != nil {
-		b.Fatalf("%s: %s", address, wrong)
-	}
-	rate, p99 := rateLine.FindSubmatch(out), p99Line.FindSubmatch(out)
-	if rate == nil || p99 == nil {
-		b.Fatalf("wrk says\n%s", out)
-	}
-	if m.rate, err = strconv.ParseFloat(string(rate[1]), 64); err != nil {
-		b.Fatal(err)
-	}
-	if m.p99, err = time.ParseDuration(string(p99[1])); err != nil {
-		b.Fatal(err)
-	}
-	m.cpu = float64((spent(b) - before).Microseconds()) / (m.rate * span.Seconds())
-	return m
 }
