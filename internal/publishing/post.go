@@ -38,19 +38,18 @@ func (d *Desk) post(ctx context.Context, c Content, files map[string]Media, ch c
 		return channel.Post{}, nil, err
 	}
 	p := channel.Post{Title: c.Title, Link: link, Lang: c.Lang, Warning: choice.Warning, Tags: c.Tags, Media: media}
-	plain := d.writing.Plain(c.Body)
 	if choice.Edited {
 		p.Text = strings.ReplaceAll(choice.Text, linkMark, link)
 	} else {
 		p.Text = channel.Compose(channel.Source{
-			Title: c.Title, Body: plain, Link: link, Tags: c.Tags, Event: eventLine(c.Event, inst), Media: len(media), Left: left, Lang: c.Lang,
+			Title: c.Title, Body: d.writing.Plain(c.Body, d.address(inst)), Link: link, Tags: c.Tags, Event: eventLine(c.Event, inst), Media: len(media), Left: left, Lang: c.Lang,
 		}, caps)
 	}
 	if p.Rich, err = d.rich(c, inst); err != nil {
 		return p, nil, err
 	}
 	p.Rich.Written = choice.Edited
-	p.Card = &channel.Card{URL: link, Title: c.Title, Description: Summary(plain, 200)}
+	p.Card = &channel.Card{URL: link, Title: c.Title, Description: p.Rich.Summary}
 	if len(media) == 0 {
 		if p.Card.Image, err = d.cardImage(ctx, c, files, caps); err != nil {
 			return p, nil, err
@@ -65,7 +64,7 @@ func (d *Desk) rich(c Content, inst institution.Institution) (*channel.Rich, err
 	if err != nil {
 		return nil, err
 	}
-	r := &channel.Rich{Kind: string(c.Kind()), Summary: Summary(d.writing.Plain(c.Body), 200), HTML: html}
+	r := &channel.Rich{Kind: string(c.Kind()), Summary: Summary(d.writing.Words(c.Body), 200), HTML: html}
 	if c.Event == nil {
 		return r, nil
 	}

@@ -171,7 +171,11 @@ func (d *Desk) correct(ctx context.Context, tx *db.Tx, m *Message, note string, 
 	if err := json.Unmarshal([]byte(corrections), &list); err != nil {
 		return fmt.Errorf("corrections of %s: %w", m.ID, err)
 	}
-	list = append([]Correction{{At: db.At(now), Note: note, Changes: d.changes(before.Content, m.Content)}}, list...)
+	inst, err := institution.ByID(ctx, tx, m.InstitutionID)
+	if err != nil {
+		return err
+	}
+	list = append([]Correction{{At: db.At(now), Note: note, Changes: d.changes(before.Content, m.Content, d.address(inst))}}, list...)
 	m.State, m.OutRev = Out, m.Rev
 	if err := d.publish(ctx, tx, *m, slug, db.When(publishedAt), list); err != nil {
 		return err
@@ -193,15 +197,15 @@ type Change struct {
 	After  string `json:"after"`
 }
 
-// changes lists what a citizen would see otherwise.
-func (d *Desk) changes(a, b Content) (out []Change) {
+// changes lists what a citizen would see otherwise. base is the site's address.
+func (d *Desk) changes(a, b Content, base string) (out []Change) {
 	note := func(field, before, after string) {
 		if before != after {
 			out = append(out, Change{field, before, after})
 		}
 	}
 	note("title", a.Title, b.Title)
-	note("body", d.writing.Plain(a.Body), d.writing.Plain(b.Body))
+	note("body", d.writing.Plain(a.Body, base), d.writing.Plain(b.Body, base))
 	note("event", a.Event.words(), b.Event.words())
 	note("place", a.Place.words(), b.Place.words())
 	note("media", fmt.Sprint(len(a.Media)), fmt.Sprint(len(b.Media)))
@@ -260,7 +264,7 @@ func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, p
 	if err != nil {
 		return err
 	}
-	plain := d.writing.Plain(c.Body)
+	plain := d.writing.Plain(c.Body, d.address(inst))
 	media, err := d.shown(ctx, tx, m.InstitutionID, c.Media)
 	if err != nil {
 		return err
@@ -303,7 +307,7 @@ func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, p
 			body_html = excluded.body_html, body_text = excluded.body_text, media = excluded.media, tags = excluded.tags,
 			event_start = excluded.event_start, event_end = excluded.event_end, place = excluded.place, lat = excluded.lat, lon = excluded.lon,
 			rev = excluded.rev, corrected_at = excluded.corrected_at, corrections = excluded.corrections, updated_at = excluded.updated_at`,
-		m.InstitutionID, m.ID, c.ProfileID, slug, c.Kind(), c.Category, c.Lang, c.Title, Summary(plain, 200), html, plain,
+		m.InstitutionID, m.ID, c.ProfileID, slug, c.Kind(), c.Category, c.Lang, c.Title, Summary(d.writing.Words(c.Body), 200), html, plain,
 		asJSON(media), asJSON(tags), start, end, place, lat, lon, m.Rev, db.At(publishedAt), correctedAt, asJSON(corrections), db.At(d.clock()))
 	if err != nil {
 		return err

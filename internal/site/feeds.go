@@ -10,6 +10,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/prose"
 	"codeberg.org/arengo/arengo/internal/publishing"
 )
 
@@ -176,7 +177,7 @@ func (s *Site) feed(v *visit, name string, f filter, out feed) (*answer, error) 
 func newItem(v *visit, p Publication) item {
 	it := item{Publication: p, URL: v.url(p.Path()), Author: orElse(v.profileByID(p.ProfileID).Name, v.i.Name)}
 	var html strings.Builder
-	html.WriteString(absolute(string(p.HTML), v.origin))
+	html.WriteString(prose.Rebase(string(p.HTML), v.origin))
 	for _, m := range p.Media {
 		e := enclosed{URL: v.url(m.Original()), Type: m.ContentType, Alt: m.Alt, Size: m.Size, Width: m.Width, Height: m.Height}
 		it.Enclosed = append(it.Enclosed, e)
@@ -190,28 +191,6 @@ func newItem(v *visit, p Publication) item {
 	}
 	it.HTML = html.String()
 	return it
-}
-
-// absolute makes the links of a text that lead to the site's own pages lead
-// there from anywhere. The text is what the sanitiser wrote: its attributes are
-// in double quotes.
-func absolute(html, origin string) string {
-	const link = `href="/`
-	var b strings.Builder
-	for {
-		i := strings.Index(html, link)
-		if i < 0 {
-			b.WriteString(html)
-			return b.String()
-		}
-		b.WriteString(html[:i])
-		html = html[i+len(link):]
-		if strings.HasPrefix(html, "/") {
-			b.WriteString(link) // another host, without a scheme
-			continue
-		}
-		b.WriteString(`href="` + escape(origin) + "/")
-	}
 }
 
 func escape(s string) string {

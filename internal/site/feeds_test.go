@@ -225,7 +225,7 @@ func TestCalendarHasWhatRFC5545Requires(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, properties[name], want)
 		}
 	}
-	if !strings.HasPrefix(properties["DESCRIPTION"], `Si legge tutta la notte. Anche quella in cui cambia l'ora.\n\nhttps://piazza.cesate.example/m/`) {
+	if !strings.HasPrefix(properties["DESCRIPTION"], `Si legge tutta la notte.\nAnche quella in cui cambia l'ora.\n\nhttps://piazza.cesate.example/m/`) {
 		t.Errorf("DESCRIPTION is %q", properties["DESCRIPTION"])
 	}
 }

@@ -68,8 +68,9 @@ type cdata struct {
 	Text string `xml:",chardata"`
 }
 
-// rss writes the feed as RSS 2.0. RSS knows one enclosure for an item: the
-// first file; all are in media:content.
+// rss writes the feed as RSS 2.0. An item's description is HTML there (rssboard.org,
+// "description"): a text that is none is escaped once more, else readers lose "<5". RSS knows one enclosure for an item: the first
+// file; all are in media:content.
 func (f feed) rss() ([]byte, error) {
 	doc := rssDoc{
 		Version: "2.0", Atom: "http://www.w3.org/2005/Atom", Content: "http://purl.org/rss/1.0/modules/content/",
@@ -82,7 +83,7 @@ func (f feed) rss() ([]byte, error) {
 	}
 	for _, i := range f.Items {
 		e := rssEntry{Title: visible(i.Title), Link: i.URL, GUID: rssGUID{false, i.id()}, Published: f.rfc822(i.PublishedAt), Author: visible(i.Author),
-			Description: visible(i.Summary), HTML: cdata{visible(i.HTML)}}
+			Description: escape(visible(i.Summary)), HTML: cdata{visible(i.HTML)}}
 		for _, t := range i.Tags {
 			e.Categories = append(e.Categories, visible(t.Label))
 		}

@@ -219,14 +219,14 @@ func (w *town) publish(n note) string {
 	writing := publishing.NewWriting()
 	html, err := writing.HTML(n.Body)
 	w.must(err)
-	plain := writing.Plain(n.Body)
+	plain := writing.Plain(n.Body, "https://piazza.cesate.example")
 	ctx := context.Background()
 	w.must(w.db.InTx(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO publication (institution_id, message_id, profile_id, slug, kind, category, lang, title, summary, body_html, body_text, media, tags,
 				event_start, event_end, place, lat, lon, rev, published_at, corrected_at, corrections, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1, $19, $20, $21, $19)`,
-			w.i.ID, n.ID, w.profiles[n.Profile].ID, slug, kind, n.Category, n.Lang, n.Title, publishing.Summary(plain, 200), html, plain, w.json(n.Media), w.json(tags),
+			w.i.ID, n.ID, w.profiles[n.Profile].ID, slug, kind, n.Category, n.Lang, n.Title, publishing.Summary(writing.Words(n.Body), 200), html, plain, w.json(n.Media), w.json(tags),
 			db.At(n.Start), db.At(n.End), n.Place, n.Lat, n.Lon, db.At(n.Published), corrected, w.json(n.Corrections)); err != nil {
 			return err
 		}

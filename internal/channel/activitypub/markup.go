@@ -13,6 +13,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/vocab"
 	"codeberg.org/arengo/arengo/internal/channel/activitypub/webfinger"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // maxTopics is how many hashtags one post has: beyond, servers take it for spam.
@@ -188,7 +189,7 @@ func (w *words) enrich(source string) string {
 			if literal(t) {
 				inside++
 			}
-			raw = strings.NewReplacer(`href="/`, `href="`+w.origin+`/`, `src="/`, `src="`+w.origin+`/`).Replace(raw)
+			raw = prose.Rebase(raw, w.origin)
 		case xhtml.EndTagToken:
 			if literal(t) {
 				inside--
