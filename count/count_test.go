@@ -249,3 +249,18 @@ func BenchmarkLengthX(b *testing.B) {
 		count.Length(count.X(), text)
 	}
 }
+
+func TestOnlySureAddressesAreMeant(t *testing.T) {
+	for text, want := range map[string]bool{
+		"https://sabato.il": true, "www.a.it": true, "WWW.A.IT": true, "comune.it/orari": true, "COMUNE.IT/ORARI": true,
+		"sabato.Il": false, "p.es": false, "avviso.zip": false, "comune.it": false, "comune.it?x=1": false, "sabato.Il/La": false, "comune.it:80": false,
+	} {
+		all := count.Entities(text)
+		if len(all) != 1 || all[0].Kind != count.URL || all[0].Meant() != want {
+			t.Errorf("%s: %+v", text, all)
+		}
+	}
+	if h := count.Entities("Vedi Comune.it:8080/x")[0].Host(); h != "comune.it" {
+		t.Error(h)
+	}
+}

@@ -44,6 +44,32 @@ type Entity struct {
 	Public bool // a link whose host ends in a top-level domain of the public Internet
 }
 
+// Meant reports whether a link is one for sure: with a scheme, www. or a path. Of the
+// others many are a missing space ("sabato.Il"), an abbreviation ("p.es.") or the name
+// of a file ("avviso.zip").
+func (e Entity) Meant() bool {
+	if !e.Bare {
+		return true
+	}
+	address := strings.TrimPrefix(e.Name, "https://")
+	if len(address) > 4 && strings.EqualFold(address[:4], "www.") {
+		return true
+	}
+	host, _, path := strings.Cut(address, "/")
+	// "sabato.Il/La": a new sentence begins with a capital, no domain does.
+	tld := host[strings.LastIndexByte(host, '.')+1:]
+	return path && (tld == strings.ToLower(tld) || host == strings.ToUpper(host))
+}
+
+// Host is the host of a link, in lower case, without its port.
+func (e Entity) Host() string {
+	_, address, _ := strings.Cut(e.Name, "://")
+	if i := strings.IndexAny(address, "/?#:"); i >= 0 {
+		address = address[:i]
+	}
+	return strings.ToLower(address)
+}
+
 // Entities finds the links, mentions and hashtags of a text, in order, never
 // overlapping. Punctuation that belongs to the sentence stays outside:
 // the apostrophe of l'#estate, the bracket and the full stop of

@@ -32,18 +32,31 @@ func (p *page) endLink() {
 		}
 	}
 	switch {
-	case p.Silent || a.Href == "" || tagOrName(a.Shown):
+	case p.Silent || a.Href == "":
 	case a.Shown == "":
 		if l.picture { // without words: the address is all there is to say
 			p.write(a.Href)
 		}
-	case says(a.Shown, a.Href):
-		if web(a.Href) && !strings.HasPrefix(strings.ToLower(a.Shown), "http") || strings.HasSuffix(a.Shown, "…") {
-			p.instead(l, a.Href)
-		}
 	default:
-		p.b = append(p.b, " ("+a.Href+")"...)
+		if told := Link(a.Shown, a.Href); told != a.Shown {
+			p.instead(l, told)
+		}
 	}
+}
+
+// Link is how a link reads that shows some words: the words and its address in
+// brackets, or the address where the words are it, be it shortened. A hashtag and a
+// name say what they are.
+func Link(shown, href string) string {
+	switch {
+	case href == "" || tagOrName(shown):
+		return shown
+	case !says(shown, href):
+		return shown + " (" + href + ")"
+	case web(href) && !strings.HasPrefix(strings.ToLower(shown), "http") || strings.HasSuffix(shown, "…"):
+		return href
+	}
+	return shown
 }
 
 // instead writes other words for those of a link.

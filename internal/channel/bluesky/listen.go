@@ -207,6 +207,7 @@ func reading(e *channel.Error) *channel.Error {
 // wrote, and may lack.
 type said struct {
 	Text      string    `json:"text"`
+	Facets    []facet   `json:"facets"`
 	Langs     []string  `json:"langs"`
 	CreatedAt string    `json:"createdAt"`
 	Reply     *replyRef `json:"reply"`
@@ -270,7 +271,7 @@ func (a *Adapter) comment(n notification) (s channel.Said, ok bool) {
 	}
 	s = channel.Said{
 		Act: channel.Comments, ID: n.URI, URL: a.postURL(n.URI, n.Author.Handle), Author: a.author(n.Author),
-		Text: wire.Tidy(r.Text), At: n.IndexedAt,
+		Text: wire.Tidy(told(r.Text, r.Facets)), At: n.IndexedAt,
 	}
 	if len(r.Langs) > 0 {
 		s.Lang = wire.Cut(r.Langs[0], 35)

@@ -2,6 +2,7 @@ package bluesky
 
 import (
 	"encoding/json"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -84,13 +85,22 @@ func text(p channel.Post) string {
 	return p.Text
 }
 
+// host is that of our site, which the post links to.
+func host(p channel.Post) string {
+	u, err := url.Parse(p.Link)
+	if err != nil {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}
+
 // check refuses what the lexicon would refuse, before anything is uploaded.
 func check(p channel.Post) *channel.Error {
 	refuse := func(code, detail string) *channel.Error {
 		return &channel.Error{Class: channel.Refused, Code: code, Detail: detail}
 	}
 	// The text without facets for mentions is the same text.
-	if !count.Fits(rich(text(p), nil).Text, count.BlueskyLimits()...) {
+	if !count.Fits(rich(text(p), nil, host(p)).Text, count.BlueskyLimits()...) {
 		return refuse(channel.CodeTooLong, "")
 	}
 	images, videos := 0, 0
@@ -125,7 +135,7 @@ func files(p channel.Post) []channel.Media {
 
 // record makes the record of a post from what was uploaded and resolved.
 func record(p channel.Post, pr progress, createdAt string) post {
-	r := rich(text(p), pr.Mentions)
+	r := rich(text(p), pr.Mentions, host(p))
 	rec := post{
 		Type: postCollection, Text: r.Text, Facets: r.Facets, Reply: answers(p), Embed: embed(p, pr),
 		Tags: moreTags(p.Tags, r.Facets), CreatedAt: createdAt, Delivery: mark(p.Key),

@@ -1,12 +1,15 @@
 package bluesky
 
 import (
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rivo/uniseg"
 
 	"codeberg.org/arengo/arengo/count"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // facet marks a part of a text (lexicon app.bsky.richtext.facet). Offsets are
@@ -53,8 +56,9 @@ type richText struct {
 // end of a long path, as Bluesky's own app writes them, and keep the whole
 // address in their facet; hashtags and known handles become facets. dids are the
 // accounts of the handles that are mentioned; a handle that is not among them
-// stays plain text.
-func rich(text string, dids map[string]string) richText {
+// stays plain text. What looks like a host without www. or a path is a link only if
+// it is ours.
+func rich(text string, dids map[string]string, ours string) richText {
 	text = clean(text)
 	var b strings.Builder
 	var facets []facet
@@ -70,7 +74,7 @@ func rich(text string, dids map[string]string) richText {
 		written := text[e.Start:e.End]
 		switch e.Kind {
 		case count.URL:
-			if len(e.Name) > maxURI {
+			if len(e.Name) > maxURI || !e.Meant() && e.Host() != ours {
 				continue
 			}
 			shown := written
@@ -92,6 +96,31 @@ func rich(text string, dids map[string]string) richText {
 	return richText{b.String(), facets}
 }
 
+// told is a text of somebody with where its links lead: Bluesky's own app shows only
+// the beginning of an address, or other words.
+func told(text string, facets []facet) string {
+	facets = slices.Clone(facets)
+	slices.SortStableFunc(facets, func(a, b facet) int { return a.Index.Start - b.Index.Start })
+	var b strings.Builder
+	last := 0
+	for _, f := range facets {
+		from, to := f.Index.Start, f.Index.End
+		if from < last || to <= from || to > len(text) || !utf8.RuneStart(text[from]) || to < len(text) && !utf8.RuneStart(text[to]) {
+			continue
+		}
+		for _, x := range f.Features {
+			if x.Type == linkFeature && (strings.HasPrefix(x.URI, "https://") || strings.HasPrefix(x.URI, "http://")) && len(x.URI) <= maxURI {
+				b.WriteString(text[last:from])
+				b.WriteString(prose.Link(text[from:to], x.URI))
+				last = to
+				break
+			}
+		}
+	}
+	b.WriteString(text[last:])
+	return b.String()
+}
+
 // mentioned lists the handles that a text mentions, each once.
 func mentioned(text string) []string {
 	var handles []string
@@ -109,16 +138,12 @@ func mentioned(text string) []string {
 // clean takes out what no reader shows: bytes that are no UTF-8, and control
 // characters but the end of a line.
 func clean(text string) string {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n")
 	return strings.Map(func(r rune) rune {
-		if r == '\r' {
-			return '\n'
-		}
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {
 			return -1
 		}
 		return r
-	}, text)
+	}, prose.Lines(strings.ToValidUTF8(text, "\uFFFD")))
 }
 
 // The longest path shown of a link, in characters. What is cut is in the facet.

@@ -35,6 +35,8 @@ func vectors() []vector {
 		{"link without scheme shown", "Qui: https://a.it/x?y=1", "Qui: a.it/x?y=1", []shown{{"a.it/x?y=1", "https://a.it/x?y=1"}}},
 		{"bracket and full stop stay outside", "Orari (https://a.it/x?y=1).", "Orari (a.it/x?y=1).", []shown{{"a.it/x?y=1", "https://a.it/x?y=1"}}},
 		{"bare address", "Su comune.cesate.mi.it/orari, ogni giorno", "Su comune.cesate.mi.it/orari, ogni giorno", []shown{{"comune.cesate.mi.it/orari", "https://comune.cesate.mi.it/orari"}}},
+		{"no bare address", "Mercato sabato.Il parcheggio, p.es. avviso.zip o sabato.Il/La", "Mercato sabato.Il parcheggio, p.es. avviso.zip o sabato.Il/La", nil},
+		{"www and ours", "Su www.a.it e comune.example.it", "Su www.a.it e comune.example.it", []shown{{"www.a.it", "https://www.a.it"}, {"comune.example.it", "https://comune.example.it"}}},
 		{"final slash", "https://comune.cesate.mi.it/", "comune.cesate.mi.it", []shown{{"comune.cesate.mi.it", "https://comune.cesate.mi.it/"}}},
 		{"long path", "→ https://comune.cesate.mi.it/novita/avvisi/2026/chiusura-di-via-roma", "→ comune.cesate.mi.it/novita/avvisi/2026/chius…",
 			[]shown{{"comune.cesate.mi.it/novita/avvisi/2026/chius…", "https://comune.cesate.mi.it/novita/avvisi/2026/chiusura-di-via-roma"}}},
@@ -56,10 +58,43 @@ func vectors() []vector {
 	}
 }
 
+// What is heard says where its links lead, which the text itself shortens.
+func TestLinksOfWhatIsHeardAreTold(t *testing.T) {
+	facets := func(text string, links ...string) (all []facet) {
+		for i := 0; i < len(links); i += 2 {
+			at := strings.Index(text, links[i])
+			all = append(all, facet{byteSlice{at, at + len(links[i])}, []feature{{Type: linkFeature, URI: links[i+1]}}})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		text  string
+		links []string
+		want  string
+	}{
+		{"Perché a.it/novita/av… non va?", []string{"a.it/novita/av…", "https://a.it/novita/avvisi"}, "Perché https://a.it/novita/avvisi non va?"},
+		{"Vedi qui e a.it/x", []string{"qui", "https://b.it/y", "a.it/x", "https://a.it/x"}, "Vedi qui (https://b.it/y) e https://a.it/x"},
+		{"Nessuno", nil, "Nessuno"},
+	} {
+		if got := told(c.text, facets(c.text, c.links...)); got != c.want {
+			t.Errorf("%q", got)
+		}
+	}
+	// A stranger's facets may be anything.
+	for _, f := range []byteSlice{{-1, 3}, {2, 1}, {0, 99}, {5, 6}} {
+		if got := told("Perché no", []facet{{f, []feature{{Type: linkFeature, URI: "https://a.it"}}}}); got != "Perché no" {
+			t.Errorf("%v: %q", f, got)
+		}
+	}
+	if got := told("aa", []facet{{byteSlice{0, 1}, []feature{{Type: linkFeature, URI: "javascript:x"}}}, {byteSlice{0, 2}, nil}}); got != "aa" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestRichText(t *testing.T) {
 	for _, c := range vectors() {
 		t.Run(c.name, func(t *testing.T) {
-			got := rich(c.text, handles())
+			got := rich(c.text, handles(), "comune.example.it")
 			if got.Text != c.want {
 				t.Errorf("text %q, want %q", got.Text, c.want)
 			}
@@ -112,10 +147,10 @@ func TestEndlessAddressIsTextTooLong(t *testing.T) {
 }
 
 func TestLongTagIsNoFacet(t *testing.T) {
-	if r := rich("#"+strings.Repeat("a", 65), nil); len(r.Facets) != 0 {
+	if r := rich("#"+strings.Repeat("a", 65), nil, ""); len(r.Facets) != 0 {
 		t.Errorf("facets %+v", r.Facets)
 	}
-	if r := rich("#"+strings.Repeat("a", 64), nil); len(r.Facets) != 1 {
+	if r := rich("#"+strings.Repeat("a", 64), nil, ""); len(r.Facets) != 1 {
 		t.Errorf("facets %+v", r.Facets)
 	}
 }
@@ -136,7 +171,7 @@ func FuzzRichText(f *testing.F) {
 		for _, h := range mentioned(s) {
 			dids[h] = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"
 		}
-		r := rich(s, dids)
+		r := rich(s, dids, "")
 		if !utf8.ValidString(r.Text) {
 			t.Fatalf("%q is not UTF-8", r.Text)
 		}

@@ -119,7 +119,7 @@ func TestConformanceWithAServerThatRendersTextsAndKnowsNoKey(t *testing.T) {
 
 func TestConformanceWithAServerThatDoesNotEvenShowTheSource(t *testing.T) {
 	channeltest.Run(t, func(t *testing.T) channeltest.Subject {
-		s := unkeyed(t, square.Options{GoToSocial: true, Sourceless: true})
+		s := unkeyed(t, square.Options{GoToSocial: true, Stubborn: true, Sourceless: true})
 		s.Opaque = true
 		return s
 	})

@@ -22,8 +22,8 @@ func TestRenderedStatusIsFoundByItsSourceAndNeverAbsent(t *testing.T) {
 		options square.Options
 		known   bool
 	}{
-		"the entity has the source":     {square.Options{GoToSocial: true}, true},
-		"nobody is told the source":     {square.Options{GoToSocial: true, Sourceless: true}, false},
+		"the entity has the source":     {square.Options{GoToSocial: true, Stubborn: true}, true},
+		"nobody is told the source":     {square.Options{GoToSocial: true, Stubborn: true, Sourceless: true}, false},
 		"nothing is rendered or shown":  {square.Options{Sourceless: true}, true},
 		"the source must be asked for ": {square.Options{}, true},
 	} {
@@ -52,9 +52,9 @@ func TestRenderedStatusIsFoundByItsSourceAndNeverAbsent(t *testing.T) {
 
 func TestOtherStatusesAreAccountedFor(t *testing.T) {
 	for name, o := range map[string]square.Options{
-		"by their source":                           {GoToSocial: true},
+		"by their source":                           {GoToSocial: true, Stubborn: true},
 		"by a source that must be asked for":        {},
-		"as ours, where nobody is told the source":  {GoToSocial: true, Sourceless: true},
+		"as ours, where nobody is told the source":  {GoToSocial: true, Stubborn: true, Sourceless: true},
 		"as ours, where nothing is rendered either": {Sourceless: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestSameWordsOfAnotherDeliveryAreNotThisOne(t *testing.T) {
 }
 
 func TestStatusChangedByHandSinceMayBeTheCopy(t *testing.T) {
-	w := newTown(t, square.Options{GoToSocial: true})
+	w := newTown(t, square.Options{GoToSocial: true, Stubborn: true})
 	a := w.connect(t)
 	p := channel.Post{Key: "k", Text: rendered, Due: time.Now()}
 	done := prepare(t, w, a, p)
@@ -134,7 +134,7 @@ func TestReadingEndsWhereThePostCannotBe(t *testing.T) {
 	var mu sync.Mutex
 	now := time.Now().Add(-90 * 24 * time.Hour)
 	clock := func() time.Time { mu.Lock(); defer mu.Unlock(); return now }
-	w := newTown(t, square.Options{GoToSocial: true, Sourceless: true, Now: clock})
+	w := newTown(t, square.Options{GoToSocial: true, Stubborn: true, Sourceless: true, Now: clock})
 	a := w.connect(t)
 	for i := range 60 {
 		finalize(t, w, a, channel.Post{Key: fmt.Sprint(i), Text: rendered})

@@ -138,7 +138,10 @@ func (c api) held(ctx context.Context, m channel.Media, before *[]uploaded) (upl
 
 // draft is what makes or changes a status.
 type draft struct {
-	Status     string   `json:"status"`
+	Status string `json:"status"`
+	// Kind keeps servers from taking the text for Markdown (GoToSocial, Akkoma,
+	// glitch-soc); Mastodon passes over what it does not know.
+	Kind       string   `json:"content_type"`
 	MediaIDs   []string `json:"media_ids,omitempty"`
 	Visibility string   `json:"visibility,omitempty"`
 	Language   string   `json:"language,omitempty"`
@@ -149,7 +152,7 @@ type draft struct {
 
 func newDraft(p channel.Post, media []string) draft {
 	lang, _, _ := strings.Cut(p.Lang, "-") // ISO 639, without the region
-	return draft{Status: written(p), MediaIDs: media, Language: lang, Warning: p.Warning, Sensitive: p.Warning != "" && len(media) > 0}
+	return draft{Status: written(p), Kind: "text/plain", MediaIDs: media, Language: lang, Warning: p.Warning, Sensitive: p.Warning != "" && len(media) > 0}
 }
 
 // Finalize posts the status.

@@ -7,9 +7,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/wire"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 var (
@@ -81,7 +83,9 @@ type (
 			ID   int64 `json:"message_id"`
 		} `json:"forward_origin"`
 		Text     string            `json:"text"`
+		Marks    []mark            `json:"entities"`
 		Caption  string            `json:"caption"`
+		Below    []mark            `json:"caption_entities"`
 		Photo    []json.RawMessage `json:"photo"`
 		Video    *file             `json:"video"`
 		Document *file             `json:"document"`
@@ -288,9 +292,60 @@ func (e *ear) post(chat, message int64) string {
 	return e.id(chat, message)
 }
 
+// mark is a MessageEntity: how a part of a text looks, in UTF-16 code units.
+type mark struct {
+	Type   string `json:"type"`
+	Offset int    `json:"offset"`
+	Length int    `json:"length"`
+	URL    string `json:"url"` // of a text_link
+}
+
+// marked is a text with what its marks say and its characters do not: where words
+// lead, what is struck through, what is quoted.
+func marked(text string, marks []mark) string {
+	units := utf16.Encode([]rune(text))
+	inserts := map[int]string{} // before the code unit
+	for _, m := range marks {
+		end := m.Offset + m.Length
+		if m.Offset < 0 || m.Length <= 0 || end > len(units) || end < m.Offset {
+			continue
+		}
+		words := string(utf16.Decode(units[m.Offset:end]))
+		switch m.Type {
+		case "text_link":
+			if strings.HasPrefix(m.URL, "https://") || strings.HasPrefix(m.URL, "http://") {
+				told := prose.Link(words, m.URL)
+				if after, ok := strings.CutPrefix(told, words); ok {
+					inserts[end] = after + inserts[end]
+				} else if strings.HasSuffix(words, "…") { // cut short: the words are its beginning
+					inserts[end] = " (" + m.URL + ")" + inserts[end]
+				}
+			}
+		case "strikethrough":
+			inserts[m.Offset] += "~~"
+			inserts[end] = "~~" + inserts[end]
+		case "blockquote", "expandable_blockquote":
+			inserts[m.Offset] += "> "
+			for i := m.Offset; i < end-1; i++ {
+				if units[i] == '\n' {
+					inserts[i+1] += "> "
+				}
+			}
+		}
+	}
+	var out []uint16
+	for i := range len(units) + 1 {
+		out = append(out, utf16.Encode([]rune(inserts[i]))...)
+		if i < len(units) {
+			out = append(out, units[i])
+		}
+	}
+	return string(utf16.Decode(out))
+}
+
 // words is the text, after a symbol for what else there is.
 func (m heardMessage) words() string {
-	text := m.Text + m.Caption
+	text := marked(m.Text, m.Marks) + marked(m.Caption, m.Below)
 	attached := ""
 	switch {
 	case len(m.Photo) > 0:

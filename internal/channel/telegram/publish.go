@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -50,6 +51,34 @@ func written(p channel.Post) string {
 		return p.Text
 	}
 	return "⚠️ " + p.Warning + "\n\n" + p.Text
+}
+
+// joiner is a character without width at which a word does not break (U+2060).
+const joiner = "\u2060"
+
+// guarded is a text in which Telegram makes no link of what is none ("sabato.Il",
+// "avviso.zip"): it finds hosts by itself in every text, and cannot be told not to;
+// its hosts end at the joiner. Our own host stays a link. Where there is no room for
+// the joiners, the text stays as it is.
+func guarded(text string, p channel.Post) string {
+	ours := ""
+	if u, err := url.Parse(p.Link); err == nil {
+		ours = strings.ToLower(u.Hostname())
+	}
+	var b strings.Builder
+	last := 0
+	for _, e := range count.Entities(text) {
+		if e.Kind == count.URL && !e.Meant() && e.Host() != ours {
+			b.WriteString(text[last:e.Start])
+			b.WriteString(strings.ReplaceAll(text[e.Start:e.End], ".", "."+joiner))
+			last = e.End
+		}
+	}
+	b.WriteString(text[last:])
+	if count.Length(count.Telegram(), b.String()) > limit(p) {
+		return text
+	}
+	return b.String()
 }
 
 // shown is what goes under the files: the text, and the descriptions of the
@@ -126,7 +155,7 @@ func (b bot) answer(ctx context.Context, p channel.Post) (channel.Remote, error)
 	if err != nil {
 		return channel.Remote{}, err
 	}
-	in["text"] = written(p)
+	in["text"] = guarded(written(p), p)
 	var sent message
 	if err := b.callAs(ctx, "sendMessage", in, &sent, wire.Irreversible); err != nil {
 		return channel.Remote{}, unanswered(err)
@@ -158,7 +187,7 @@ func remote(sent []message, files int) (channel.Remote, error) {
 // text are the parameters of a text. Its preview is that of our link, whatever
 // other links it has.
 func (b bot) text(p channel.Post) map[string]any {
-	in := map[string]any{"chat_id": b.Chat, "text": written(p)}
+	in := map[string]any{"chat_id": b.Chat, "text": guarded(written(p), p)}
 	if p.Link != "" {
 		in["link_preview_options"] = map[string]any{"url": p.Link}
 	}
@@ -171,7 +200,7 @@ func (b bot) single(ctx context.Context, p channel.Post, out *message) *channel.
 	form := wire.NewForm()
 	defer form.Close()
 	form.Field("chat_id", strconv.FormatInt(b.Chat, 10))
-	form.Field("caption", shown(p))
+	form.Field("caption", guarded(shown(p), p))
 	if p.Warning != "" && kind(m) != "document" {
 		form.Field("has_spoiler", "true")
 	}
@@ -201,7 +230,7 @@ func (b bot) album(ctx context.Context, p channel.Post, out *[]message) *channel
 	for i, m := range p.Media {
 		parts[i] = part{Type: kind(m), Media: fmt.Sprintf("attach://file%d", i), Spoiler: p.Warning != "" && kind(m) != "document"}
 	}
-	parts[0].Caption = shown(p)
+	parts[0].Caption = guarded(shown(p), p)
 	media, err := json.Marshal(parts)
 	if err != nil {
 		return &channel.Error{Class: channel.Refused, Code: channel.CodeRefused, Err: err}
@@ -246,7 +275,7 @@ func (a *Adapter) Edit(ctx context.Context, account channel.Account, p channel.P
 	}
 	method, in := "editMessageText", b.text(p)
 	if len(p.Media) > 0 {
-		method, in = "editMessageCaption", map[string]any{"chat_id": b.Chat, "caption": shown(p)}
+		method, in = "editMessageCaption", map[string]any{"chat_id": b.Chat, "caption": guarded(shown(p), p)}
 	}
 	in["chat_id"], in["message_id"] = chat, ids[0]
 	err = b.call(ctx, method, in, nil)

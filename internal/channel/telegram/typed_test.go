@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/wire"
@@ -74,4 +75,37 @@ func FuzzTyped(f *testing.F) {
 			t.Fatalf("%q would change the address", typed)
 		}
 	})
+}
+
+// Telegram makes links of whatever looks like a host; what is none is guarded.
+func TestNoHostBecomesALinkByMistake(t *testing.T) {
+	p := channel.Post{Link: "https://piazza.comune.example.it/m/x"}
+	for text, want := range map[string]string{
+		"Mercato sabato.Il parcheggio è chiuso":   "Mercato sabato.\u2060Il parcheggio è chiuso",
+		"p.es. avviso.zip":                        "p.\u2060es. avviso.\u2060zip",
+		"https://a.it/x www.a.it a.it/y urp@c.it": "https://a.it/x www.a.it a.it/y urp@c.it",
+		"Su piazza.comune.example.it tutti":       "Su piazza.comune.example.it tutti",
+		strings.Repeat("a", 4096-9) + "sabato.it": strings.Repeat("a", 4096-9) + "sabato.it",
+	} {
+		if got := guarded(text, p); got != want {
+			t.Errorf("%.60q became %q", text, got)
+		}
+	}
+}
+
+func TestMarksOfWhatIsHeardAreWords(t *testing.T) {
+	text := "🎉 lunedì martedì qui a.it/x\nuno\ndue"
+	at := func(words string) (int, int) {
+		before, _, _ := strings.Cut(text, words)
+		return len(utf16.Encode([]rune(before))), len(utf16.Encode([]rune(words)))
+	}
+	of := func(kind, words, link string) mark {
+		from, n := at(words)
+		return mark{kind, from, n, link}
+	}
+	got := marked(text, []mark{of("strikethrough", "lunedì", ""), of("bold", "martedì", ""), of("text_link", "qui", "https://b.it/y"),
+		of("text_link", "a.it/x", "https://a.it/x"), of("blockquote", "uno\ndue", ""), {"text_link", 90, 5, "https://c.it"}, {"strikethrough", -1, 5, ""}, of("text_link", "martedì", "tg://user?id=1")})
+	if want := "🎉 ~~lunedì~~ martedì qui (https://b.it/y) a.it/x\n> uno\n> due"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

@@ -128,7 +128,7 @@ func (s *Square) statusEntity(st *status) statusEntity {
 // content is a text as the HTML that the server makes of it. Mastodon makes
 // paragraphs, line breaks, and links cut into a visible and two invisible parts.
 func (s *Square) content(st *status) string {
-	if s.o.GoToSocial && !s.outsider(st.Account) {
+	if s.o.GoToSocial && !s.outsider(st.Account) && (s.o.Stubborn || st.Kind != "text/plain") {
 		return rendered(st.Text)
 	}
 	return shown(st.Text, s.state.BaseURL)

@@ -12,7 +12,7 @@ import (
 
 // A square with Options.GoToSocial is modelled on GoToSocial 0.20, as met in trials:
 // it knows no Idempotency-Key, so that the same request twice makes two statuses; it
-// renders what it gets as Markdown, so that the text read back is not the one that
+// renders what it gets as Markdown unless content_type is text/plain, so that the text read back is not the one that
 // was sent, and gives the source beside it; it does not know since_id.
 
 func (s *Square) version() string {

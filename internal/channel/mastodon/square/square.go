@@ -38,6 +38,9 @@ type Options struct {
 
 	// GoToSocial makes it the server that obliges least: see gotosocial.go.
 	GoToSocial bool
+	// Stubborn with GoToSocial takes every text for Markdown, whatever its
+	// content_type says, as servers do that do not know it.
+	Stubborn bool
 	// Sourceless keeps from everybody how a text was typed: only its HTML is shown.
 	Sourceless bool
 	// Hold is called when a status has arrived and before it is made: a slow server,
@@ -91,6 +94,7 @@ type status struct {
 	ID         string    `json:"id"`
 	Account    string    `json:"account"`
 	Text       string    `json:"text"`
+	Kind       string    `json:"kind,omitempty"` // content_type
 	Warning    string    `json:"warning,omitempty"`
 	Language   string    `json:"language,omitempty"`
 	Visibility string    `json:"visibility"`

@@ -12,8 +12,8 @@ const keyLife = time.Hour
 
 // draft is what makes or changes a status.
 type draft struct {
-	text, warning, language string
-	files                   []*file
+	text, kind, warning, language string
+	files                         []*file
 }
 
 // post makes a status, unless the key already made one.
@@ -52,7 +52,7 @@ func (s *Square) post(c caller) (any, *problem) {
 		}
 	}
 	st := &status{
-		ID: s.newID(), Account: c.ID, Created: s.o.Now(), Text: d.text, Warning: d.warning, Language: d.language,
+		ID: s.newID(), Account: c.ID, Created: s.o.Now(), Text: d.text, Kind: d.kind, Warning: d.warning, Language: d.language,
 		Visibility: visibility, ReplyTo: replyTo, Asked: asked,
 	}
 	s.attach(st, d.files)
@@ -83,7 +83,7 @@ func (s *Square) attach(st *status, files []*file) {
 // readDraft checks what Mastodon checks. now is the status that is changed, nil
 // for a new one.
 func (s *Square) readDraft(c caller, now *status) (draft, *problem) {
-	d := draft{text: strings.TrimSpace(c.params.one("status")), warning: c.params.one("spoiler_text"), language: c.params.one("language")}
+	d := draft{text: strings.TrimSpace(c.params.one("status")), kind: c.params.one("content_type"), warning: c.params.one("spoiler_text"), language: c.params.one("language")}
 	var p *problem
 	if d.files, p = s.attachable(c, now); p != nil {
 		return d, p
@@ -144,7 +144,7 @@ func (s *Square) edit(c caller) (any, *problem) {
 	}
 	before := *st
 	beforeFiles := slices.Clone(st.Files)
-	st.Text, st.Warning = d.text, d.warning
+	st.Text, st.Kind, st.Warning = d.text, d.kind, d.warning
 	if d.language != "" {
 		st.Language = d.language
 	}
