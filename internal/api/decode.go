@@ -20,6 +20,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // decode reads the request into in, a pointer to the input struct, and returns
@@ -239,6 +240,9 @@ func checkValue(v reflect.Value, f reflect.StructField, name string, faults *fau
 			checkValue(v.Index(i), f, item, faults)
 		}
 	case reflect.String:
+		if text := v.String(); v.CanSet() {
+			v.SetString(prose.Lines(text)) // line ends of any kind, as in a form
+		}
 		checkText(v.String(), f, name, faults)
 	case reflect.Int, reflect.Int64:
 		low, high := bound(f, "min"), bound(f, "max")

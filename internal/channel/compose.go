@@ -1,11 +1,12 @@
 package channel
 
 import (
+	"sort"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/count"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // Source is what a message says, in plain text, before it is adapted.
@@ -69,15 +70,18 @@ func Compose(s Source, c Capabilities) string {
 	if fits(head, s.Body, link, tags) {
 		return join(head, s.Body, link, tags)
 	}
-	for _, body := range shorter(s.Body) {
-		if fits(head, body, link, tags) {
-			return join(head, body, link, tags)
-		}
+	if body := shorter(s, func(body string) bool { return fits(head, body, link, tags) }); body != "" {
+		return join(head, body, link, tags)
 	}
 	// Not even the first sentence fits: cut it between words, if words remain.
 	tail := gap + join(link, tags)
-	if text := cut(join(head, firstSentence(s.Body)), tail, limits); strings.HasPrefix(text, head+gap) {
-		return join(text, link, tags)
+	if text := cut(join(head, firstSentence(s)), tail, limits); strings.HasPrefix(text, head+gap) {
+		if words, wasCut := strings.CutSuffix(text, "…"); wasCut {
+			text = prose.Unhung(words, s.Lang) + "…"
+		}
+		if strings.HasPrefix(text, head+gap) {
+			return join(text, link, tags)
+		}
 	}
 	return join(head, link, tags)
 }
@@ -113,40 +117,37 @@ func summaryRoom(body string) string {
 	return strings.Join(words, " ")
 }
 
-// shorter lists ever shorter beginnings of a text that still end well: at a
-// paragraph, then at a sentence.
-func shorter(body string) (out []string) {
-	paragraphs := strings.Split(body, gap)
-	for n := len(paragraphs) - 1; n > 0; n-- {
-		out = append(out, strings.Join(paragraphs[:n], gap)+gap+"[…]")
+// more says that the text goes on behind the link.
+const more = "[…]"
+
+// shorter is the longest beginning of a text that fits and still ends well: at a
+// paragraph, a line or a sentence. It is empty when none does.
+func shorter(s Source, fits func(string) bool) string {
+	ends := prose.Ends(s.Body, s.Lang)
+	beginning := func(i int) string {
+		body, rest := s.Body[:ends[i]], strings.TrimLeft(s.Body[ends[i]:], " ")
+		switch {
+		case strings.HasPrefix(rest, gap):
+			return body + gap + more
+		case strings.HasPrefix(rest, "\n"):
+			return body + "\n" + more
+		}
+		return body + " " + more
 	}
-	first := paragraphs[0]
-	for i := len(first) - 2; i > 0; i-- {
-		if endsSentence(first, i) {
-			out = append(out, first[:i+1]+" […]")
+	// Lengths grow with the end, but for what a cut makes of a link: look below, too.
+	for n := sort.Search(len(ends), func(i int) bool { return !fits(beginning(i)) }); n > 0; n-- {
+		if text := beginning(n - 1); fits(text) {
+			return text
 		}
 	}
-	return out
+	return ""
 }
 
-func firstSentence(body string) string {
-	first, _, _ := strings.Cut(body, gap)
-	for i := range len(first) - 1 {
-		if endsSentence(first, i) {
-			return first[:i+1]
-		}
+func firstSentence(s Source) string {
+	if ends := prose.Ends(s.Body, s.Lang); len(ends) > 0 {
+		return s.Body[:ends[0]]
 	}
-	return first
-}
-
-// endsSentence tells a full stop from that of an abbreviation or a figure by the
-// space and the capital that follow.
-func endsSentence(s string, i int) bool {
-	if s[i] != '.' && s[i] != '!' && s[i] != '?' || i+2 >= len(s) || s[i+1] != ' ' {
-		return false
-	}
-	next, _ := utf8.DecodeRuneInString(s[i+2:])
-	return unicode.IsUpper(next)
+	return s.Body
 }
 
 // hashtags is the line of tags: "#Biblioteca #Estate2026". A tag of several words
@@ -162,8 +163,13 @@ func hashtags(tags []string) string {
 }
 
 // Hashtag is a tag as one word, without #: "bilancio partecipativo" →
-// "BilancioPartecipativo".
+// "BilancioPartecipativo". It is empty for a tag that would be no link anywhere
+// ("2026") or another word ("C++", "R&D", "C#").
 func Hashtag(tag string) string {
+	tag = strings.ReplaceAll(tag, " & ", " ")
+	if strings.ContainsFunc(tag, func(r rune) bool { return !isWord(r) && !between(r) }) || !strings.ContainsFunc(tag, unicode.IsLetter) {
+		return ""
+	}
 	words := strings.FieldsFunc(tag, func(r rune) bool { return !isWord(r) })
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -174,4 +180,9 @@ func Hashtag(tag string) string {
 		b.WriteString(strings.ToUpper(string(r[0])) + string(r[1:]))
 	}
 	return b.String()
+}
+
+// between are the characters that part the words of a tag and say nothing else.
+func between(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.M, unicode.Cf, unicode.So, unicode.Sk) || strings.ContainsRune("'’.,:;()«»“”\"/", r)
 }

@@ -111,3 +111,42 @@ func TestProblemsAreFoundBeforeAnythingIsSent(t *testing.T) {
 		t.Errorf("a good post has problems: %v", p)
 	}
 }
+
+// A shortened text ends where a reader expects it: never at an abbreviation, never
+// within a link or a hashtag, not after a line that promises more.
+func TestShortenedTextEndsWell(t *testing.T) {
+	for _, c := range []struct {
+		lang, body string
+		max        int
+		want       string
+	}{
+		{"it", "Alle 18 parte il giro. Il dott. Rossi e l'arch. Bianchi presentano il piano di recupero.", 60, "Alle 18 parte il giro. […]"},
+		{"it", "Il dott. Rossi e l'arch. Bianchi presentano il piano. Segue dibattito in sala con tutti.", 70, "Il dott. Rossi e l'arch. Bianchi presentano il piano. […]"},
+		{"de", "Am 25. April ist Feier. Bitte z.B. Handschuhe und einen Schirm mitbringen.", 50, "Am 25. April ist Feier. […]"},
+		{"de", "Die Halle bleibt zu. Im Saal Nr. Drei beginnt es um acht Uhr am Abend.", 50, "Die Halle bleibt zu. […]"},
+		{"it", "Orari nuovi\n– lunedì 9-12\n– martedì 14-16\n– mercoledì 9-12", 44, "Orari nuovi\n– lunedì 9-12\n[…]"},
+		{"it", "Uno.\n\nEcco gli orari:\n– lunedì dalle 9 alle 12 e dalle 14 alle 18", 30, "Uno.\n\n[…]"},
+		{"it", "Il dott. Rossi e l'arch. Bianchi presentano insieme il piano del centro", 40, "Il dott. Rossi e l'arch. Bianchi…"},
+		{"it", "Il dott. Rossi e l'arch. Bianchi presentano insieme il piano del centro", 27, "Il dott. Rossi e…"},
+		{"de", "Alle Kinder bringen z.B. Handschuhe und einen warmen Schal mit", 26, "Alle Kinder bringen…"},
+		{"it", "Si vede https://comune.example.it/m/regolamento-degli-orti quando si vuole", 40, "Si vede…"},
+		{"it", "Tutti in piazza per la #festadeglialberi con noi", 35, "Tutti in piazza per la…"},
+	} {
+		got := Compose(Source{Title: "T", Body: c.body, Link: "L", Lang: c.lang}, Capabilities{MaxText: c.max + len("T\n\n\n\nL")})
+		if got != "T\n\n"+c.want+"\n\nL" {
+			t.Errorf("%s:\n%q", c.body, got)
+		}
+	}
+}
+
+func TestTagIsNeverAnotherWord(t *testing.T) {
+	for tag, want := range map[string]string{
+		"biblioteca": "biblioteca", "bilancio partecipativo": "BilancioPartecipativo", "L'Aquila": "LAquila", "e-mail": "EMail", "Estate 2026": "Estate2026",
+		"25 aprile": "25Aprile", "Sport/Cultura": "SportCultura", "Lavori & cantieri": "LavoriCantieri", "Festa 🎉": "Festa", "città": "città", "ساحة": "ساحة",
+		"2026": "", "C++": "", "C#": "", "R&D": "", "100%": "", "+": "", "": "",
+	} {
+		if got := Hashtag(tag); got != want {
+			t.Errorf("%s became %q, want %q", tag, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,11 @@ func (s *Switchboard) Connect(ctx context.Context, w Wish, typed map[string]stri
 		return Channel{}, err
 	}
 	var f fault.Fields
+	for name := range typed {
+		if !slices.ContainsFunc(adapter.ConnectFields(), func(c ConnectField) bool { return c.Name == name }) {
+			f.Add(name, "channel.connect.entry", name)
+		}
+	}
 	for _, field := range adapter.ConnectFields() {
 		typed[field.Name] = strings.TrimSpace(typed[field.Name])
 		if typed[field.Name] == "" {
@@ -113,6 +119,15 @@ func (s *Switchboard) keep(ctx context.Context, w Wish, adapter Adapter, a Accou
 			// Where nothing is typed there is no other account to take for this one.
 			if len(adapter.ConnectFields()) > 0 && c.Handle != "" && !strings.EqualFold(c.Handle, a.Handle) {
 				return fault.InvalidField("account", "channel.connect.other", c.Handle, a.Handle)
+			}
+			if c.Platform != w.Platform || c.ProfileID != w.ProfileID {
+				return fault.InvalidField("channel_id", "channel.connect.elsewhere", c.Name)
+			}
+			if w.Name != "" {
+				c.Name = w.Name
+			}
+			if w.Options != (Options{}) {
+				c.Options = w.Options
 			}
 			action = "channel.reconnect"
 		}

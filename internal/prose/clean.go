@@ -15,16 +15,26 @@ var ends = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n",
 // Lines gives a text the one line end that the house knows, "\n".
 func Lines(text string) string { return ends.Replace(text) }
 
-// Clean is what was typed, as it is kept: valid UTF-8 in NFC, one kind of line
-// end, nothing that no reader can see. What would glue two words together (a tab)
-// or take a letter apart (the joiners of Persian and of emoji) stays.
+// Clean is what was typed, as it is kept: valid UTF-8 in NFC, one kind of line end,
+// nothing that no reader can see. What parts two words (a tab) or holds a letter
+// together (the joiners of Persian and of emoji) stays.
 func Clean(text string) string {
-	return norm.NFC.String(strings.Map(func(r rune) rune {
-		if unseen(r) {
+	return norm.NFC.String(drop(Lines(strings.ToValidUTF8(text, "\uFFFD")), unseen))
+}
+
+// Visible is a text with one kind of line end and without control characters. It is
+// changed in no other way: it may be a password.
+func Visible(text string) string {
+	return drop(Lines(text), func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' })
+}
+
+func drop(text string, what func(rune) bool) string {
+	return strings.Map(func(r rune) rune {
+		if what(r) {
 			return -1
 		}
 		return r
-	}, Lines(strings.ToValidUTF8(text, "\uFFFD"))))
+	}, text)
 }
 
 // unseen are characters that break feeds and platforms and that nobody meant:

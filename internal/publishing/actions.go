@@ -11,6 +11,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // Create stores a new draft and returns it. Half-written content is welcome;
@@ -31,6 +32,9 @@ func (d *Desk) Create(ctx context.Context, institutionID string, c Content) (m M
 	}
 	return m, d.db.InTx(ctx, func(tx *db.Tx) error {
 		if _, err := institution.ProfileByID(ctx, tx, institutionID, c.ProfileID); err != nil {
+			return err
+		}
+		if err := checkVariants(ctx, tx, institutionID, c); err != nil {
 			return err
 		}
 		if err := put(ctx, tx, m); err != nil {
@@ -88,6 +92,9 @@ func (d *Desk) Save(ctx context.Context, institutionID, id string, rev int64, c 
 			return nil, fault.InvalidField("profile", "message.profile.live")
 		}
 		if _, err := institution.ProfileByID(ctx, tx, institutionID, c.ProfileID); err != nil {
+			return nil, err
+		}
+		if err := checkVariants(ctx, tx, institutionID, c); err != nil {
 			return nil, err
 		}
 		m.Content, m.Hash, m.EditedBy, m.UpdatedAt = c, c.Hash(), actor.PersonID, now
@@ -208,7 +215,7 @@ func (d *Desk) SendBack(ctx context.Context, institutionID, id, reason string) (
 	if _, err := people.Can(ctx, people.Approve, institutionID); err != nil {
 		return m, err
 	}
-	reason = strings.TrimSpace(clean(reason))
+	reason = strings.TrimSpace(prose.Clean(reason))
 	if reason == "" {
 		return m, fault.InvalidField("reason", "message.send_back.reason")
 	}
@@ -304,7 +311,7 @@ func (d *Desk) PublishNow(ctx context.Context, institutionID, id, note string) (
 	if _, err := people.Can(ctx, people.Publish, institutionID); err != nil {
 		return m, err
 	}
-	note = strings.TrimSpace(clean(note))
+	note = strings.TrimSpace(prose.Clean(note))
 	return m, d.change(ctx, institutionID, id, &m, "message.publish", func(tx *db.Tx, now time.Time) (any, error) {
 		if m.State != Approved && m.State != Scheduled || !m.approvedNow() {
 			return nil, fault.Clash("message.state.not_approved")
@@ -352,7 +359,7 @@ func (d *Desk) Withdraw(ctx context.Context, institutionID, id, reason string) (
 	if _, err := people.Can(ctx, people.Publish, institutionID); err != nil {
 		return m, err
 	}
-	reason = strings.TrimSpace(clean(reason))
+	reason = strings.TrimSpace(prose.Clean(reason))
 	if reason == "" {
 		return m, fault.InvalidField("reason", "message.withdraw.reason")
 	}

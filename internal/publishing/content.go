@@ -8,12 +8,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // Limits of what one message may hold.
@@ -119,8 +119,8 @@ func (c Content) Kind() string {
 // Tidy normalises what was typed: Unicode NFC, no control characters, trimmed,
 // tags without # and without repetition. It changes no meaning.
 func (c Content) Tidy() Content {
-	c.Title = strings.Join(strings.Fields(clean(c.Title)), " ")
-	c.Body = strings.TrimSpace(clean(strings.ReplaceAll(strings.ReplaceAll(c.Body, "\r\n", "\n"), "\r", "\n")))
+	c.Title = strings.Join(strings.Fields(prose.Clean(c.Title)), " ")
+	c.Body = tidyBody(c.Body)
 	if c.Lang == "" {
 		c.Lang = "it"
 	}
@@ -130,8 +130,12 @@ func (c Content) Tidy() Content {
 	var tags []string
 	seen := map[string]bool{}
 	for _, t := range c.Tags {
-		t = strings.Trim(clean(t), "# \t,;")
-		if k := TagKey(t); k != "" && !seen[k] {
+		t = strings.TrimLeft(strings.Trim(prose.Clean(t), " \t\n,;"), "# ")
+		k := TagKey(t)
+		if k == "" {
+			k = t // it has no word: check says so
+		}
+		if t != "" && !seen[k] {
 			seen[k] = true
 			tags = append(tags, t)
 		}
@@ -139,40 +143,49 @@ func (c Content) Tidy() Content {
 	c.Tags = tags
 	c.Media = slices.Clone(c.Media)
 	for i := range c.Media {
-		c.Media[i].Alt = strings.TrimSpace(clean(c.Media[i].Alt))
-		c.Media[i].Caption = strings.TrimSpace(clean(c.Media[i].Caption))
+		c.Media[i].Alt = strings.TrimSpace(prose.Clean(c.Media[i].Alt))
+		c.Media[i].Caption = strings.TrimSpace(prose.Clean(c.Media[i].Caption))
 	}
 	c.Variants = slices.DeleteFunc(slices.Clone(c.Variants), func(v Variant) bool {
 		return !v.LeftOut && !v.Edited && v.Warning == ""
 	})
 	for i := range c.Variants {
-		c.Variants[i].Text = strings.TrimSpace(clean(strings.ReplaceAll(c.Variants[i].Text, "\r\n", "\n")))
+		c.Variants[i].Text = strings.TrimSpace(prose.Clean(c.Variants[i].Text))
 	}
 	slices.SortFunc(c.Variants, func(a, b Variant) int { return strings.Compare(a.ChannelID, b.ChannelID) })
 	return c
 }
 
-// clean drops control characters and the marks that reorder text around them;
-// right-to-left letters, joiners and emoji stay.
-func clean(s string) string {
-	s = norm.NFC.String(strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case unicode.IsControl(r), r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0xFEFF:
-			return -1
-		}
-		return r
-	}, s)
+// bullet is how word processors, Outlook and phones begin an item of a list that
+// is pasted as plain text: a character of their own, with a tab or spaces behind.
+var bullet = regexp.MustCompile(`(?m)^([ \t]*)(?:[•‣▪●◦■□○⁃\x{F0B7}\x{F0A7}\x{F0D8}\x{F076}\x{F0FC}][ \t\x{A0}]*|[·o§Øü][ ]*\t[ \t\x{A0}]*|·[ \x{A0}]{2,})`)
+
+// numbered is the same for a numbered list: the number and a tab.
+var numbered = regexp.MustCompile(`(?m)^([ ]*\d{1,3}[.)])[ ]*\t[ \t\x{A0}]*`)
+
+// tidyBody makes of what was pasted as plain text what a person would have typed:
+// the bullets of other programs are lists. All words stay.
+func tidyBody(body string) string {
+	body = bullet.ReplaceAllString(prose.Clean(body), "$1- ")
+	return strings.TrimSpace(numbered.ReplaceAllString(body, "$1 "))
 }
 
-var tagOther = regexp.MustCompile(`[^\p{L}\p{N}]+`)
+// tagOther is what a tag's key leaves out; a sign that makes another word of the one
+// beside it (C++, C#, R&D) stays.
+var (
+	tagAlone = regexp.MustCompile(`(?:^|\s)[+#&%€]+(?:\s|$)`)
+	tagOther = regexp.MustCompile(`^#+|[^\p{L}\p{N}+#&%€]+`)
+	tagWord  = regexp.MustCompile(`[\p{L}\p{N}]`)
+)
 
 // TagKey is the form of a tag used in addresses and comparisons: "Bilancio
-// Partecipativo" and "#bilanciopartecipativo" are one.
+// Partecipativo" and "#bilanciopartecipativo" are one. It is empty for a tag
+// without a letter or a figure.
 func TagKey(label string) string {
-	return strings.ToLower(tagOther.ReplaceAllString(norm.NFC.String(label), ""))
+	if !tagWord.MatchString(label) {
+		return ""
+	}
+	return strings.ToLower(tagOther.ReplaceAllString(tagAlone.ReplaceAllString(norm.NFC.String(label), " "), ""))
 }
 
 // Hash is the SHA-256 of the whole content, to which an approval is bound.
@@ -208,6 +221,11 @@ func (c Content) check() error {
 	}
 	if len(c.Tags) > MaxTags {
 		f.Add("tags", "message.tags.many", MaxTags)
+	}
+	for _, t := range c.Tags {
+		if TagKey(t) == "" {
+			f.Add("tags", "message.tags.wordless", t)
+		}
 	}
 	if !slices.Contains(categories, c.Category) {
 		f.Add("category", "message.category.unknown")

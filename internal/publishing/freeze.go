@@ -12,6 +12,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/people"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // Freeze is a time in which nothing that was scheduled goes out by itself, but
@@ -53,7 +54,7 @@ func (d *Desk) Freeze(ctx context.Context, institutionID, reason string, allowed
 	if err != nil {
 		return err
 	}
-	reason = strings.TrimSpace(clean(reason))
+	reason = strings.TrimSpace(prose.Clean(reason))
 	if reason == "" {
 		return fault.InvalidField("reason", "freeze.reason.missing")
 	}
@@ -144,6 +145,13 @@ func (d *Desk) Unfreeze(ctx context.Context, institutionID string, verdicts map[
 		}
 		if n == 0 {
 			return fault.Clash("freeze.none")
+		}
+		for id := range verdicts {
+			if _, err := find(ctx, tx, institutionID, id); fault.Is(err, fault.NotFound) {
+				return fault.InvalidField("keep", "freeze.verdict.unknown", id)
+			} else if err != nil {
+				return err
+			}
 		}
 		messages, err := Frozen(ctx, tx, institutionID)
 		if err != nil {

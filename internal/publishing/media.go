@@ -13,6 +13,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/people"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // Media is an uploaded file. Equal contents are stored once.
@@ -134,7 +135,7 @@ func (d *Desk) Upload(ctx context.Context, institutionID, name string, r io.Read
 // fileName is a safe name for downloads: the last part of what was typed, with
 // the extension of what the content really is.
 func fileName(name, ext string) string {
-	name = clean(name)
+	name = prose.Clean(name)
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
 	}

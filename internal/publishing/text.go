@@ -9,6 +9,8 @@ import (
 	"github.com/blevesearch/snowballstem/english"
 	"github.com/blevesearch/snowballstem/italian"
 	"golang.org/x/text/unicode/norm"
+
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // Summary is the start of a plain text, at most n characters, cut between words.
@@ -21,7 +23,7 @@ func Summary(plain string, n int) string {
 	if i := strings.LastIndexByte(cut, ' '); i > n/2 {
 		cut = cut[:i]
 	}
-	return strings.TrimRight(cut, " ,;:.–-") + "…"
+	return strings.TrimRight(prose.Unhung(cut, ""), ".") + "…"
 }
 
 // Stems returns the stems of a text with how often each occurs: words folded of

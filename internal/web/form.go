@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/i18n"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // formMemory is how much of an uploaded form stays in memory; files beyond it
@@ -44,8 +44,8 @@ func NewForm(pairs ...string) *Form {
 }
 
 // ReadForm reads a form from the query of a GET or the body of any other
-// method. Text comes as browsers send it: line ends become \n, control
-// characters that nobody can see are dropped. It fails with TooLarge, or with
+// method. Text comes as browsers send it: line ends of any kind become
+// \n, characters that nobody can see are dropped. It fails with TooLarge, or with
 // Invalid when the form is broken.
 func (k *Kit) ReadForm(r *http.Request) (*Form, error) {
 	if err := parseForm(r); err != nil {
@@ -69,7 +69,7 @@ func (k *Kit) ReadForm(r *http.Request) (*Form, error) {
 				f.faults.Add(name, "fault.field.encoding")
 				v = strings.ToValidUTF8(v, "\uFFFD")
 			}
-			f.Values.Add(name, clean(v))
+			f.Values.Add(name, prose.Visible(v))
 		}
 	}
 	if r.MultipartForm != nil {
@@ -85,18 +85,6 @@ func parseForm(r *http.Request) error {
 		return r.ParseMultipartForm(formMemory)
 	}
 	return r.ParseForm()
-}
-
-// clean keeps what can be seen: browsers send \r\n, and texts pasted from word
-// processors carry control characters that break feeds and other platforms.
-func clean(text string) string {
-	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\n' && c != '\t' {
-			return -1
-		}
-		return c
-	}, text)
 }
 
 // String is a field's text without surrounding space.

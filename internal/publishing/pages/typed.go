@@ -5,12 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/fault"
+	"codeberg.org/arengo/arengo/internal/prose"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/web"
 )
@@ -81,7 +83,7 @@ func takeText(form *web.Form, name string, part io.Reader, left int64) (int64, e
 	if !utf8.Valid(text) {
 		form.Add(name, "fault.field.encoding")
 	}
-	form.Values.Add(name, strings.ReplaceAll(strings.ToValidUTF8(string(text), "\uFFFD"), "\r\n", "\n"))
+	form.Values.Add(name, prose.Clean(string(text)))
 	return left, nil
 }
 
@@ -174,10 +176,13 @@ func place(f *web.Form) *publishing.Place {
 	return &publishing.Place{Name: name, Lat: lat, Lon: lon}
 }
 
+// tagBegins is a # before a word, as in a post; that of "C#" is part of the word.
+var tagBegins = regexp.MustCompile(`(^|[\s,;])#+`)
+
 // splitTags parts tags typed with commas, or with # as in a post.
 func splitTags(text string) []string {
 	var tags []string
-	for _, t := range strings.FieldsFunc(text, func(c rune) bool { return c == ',' || c == ';' || c == '#' || c == '\n' }) {
+	for _, t := range strings.FieldsFunc(tagBegins.ReplaceAllString(text, ","), func(c rune) bool { return c == ',' || c == ';' || c == '\n' }) {
 		if t = strings.TrimSpace(t); t != "" {
 			tags = append(tags, t)
 		}

@@ -48,6 +48,16 @@ type siteLook struct {
 	Tags     []string
 }
 
+// Mute are the tags that become a hashtag nowhere.
+func (s siteLook) Mute() (out []string) {
+	for _, t := range s.Tags {
+		if channel.Hashtag(t) == "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // Pictures are the pictures among the files, with their texts.
 func (s siteLook) Pictures() (out []publishing.Attachment) {
 	for _, a := range s.Media {

@@ -7,6 +7,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/people"
 )
 
@@ -17,7 +18,7 @@ type wish struct {
 	Platform   string            `json:"platform" required:"true" doc:"mastodon, bluesky, telegram, email."`
 	Name       string            `json:"name,omitempty" doc:"As the officer calls it; default: the account's name."`
 	ChannelID  string            `json:"channel_id,omitempty" doc:"To connect an existing channel again."`
-	Visibility string            `json:"visibility,omitempty" doc:"Mastodon API: public, unlisted."`
+	Visibility string            `json:"visibility,omitempty" enum:"public,unlisted" doc:"Of the Mastodon API only."`
 	Typed      map[string]string `json:"typed,omitempty" doc:"The entries of the platform's form: server, token, handle, password, chat."`
 }
 
@@ -36,6 +37,9 @@ func (r routes) channels(k *api.Kit) {
 		Method: http.MethodPost, Path: "/channels", Tag: "channels", ID: "connectChannel", Action: people.Configure, Status: http.StatusCreated,
 		Summary: "Connect a channel", Description: "The account is tested with the platform; nothing is published.",
 		Do: func(ctx context.Context, in wish) (connection, error) {
+			if in.Visibility != "" && channel.Platform(in.Platform) != channel.Mastodon {
+				return connection{}, fault.InvalidField("visibility", "channel.visibility.none")
+			}
 			typed := map[string]string{}
 			for name, text := range in.Typed {
 				typed[name] = text

@@ -2,12 +2,15 @@ package rest
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/api"
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/people"
 	"codeberg.org/arengo/arengo/internal/publishing"
@@ -334,6 +337,11 @@ func (r routes) house(k *api.Kit) {
 		Description: "A message that is not named keeps its moment if that lies ahead, and waits for a decision if it has passed.",
 		Do: func(ctx context.Context, in lifting) (api.None, error) {
 			verdicts := map[string]publishing.Verdict{}
+			for i, id := range in.Drop {
+				if slices.Contains(in.Keep, id) {
+					return api.None{}, fault.InvalidField(fmt.Sprintf("drop.%d", i), "freeze.verdict.both")
+				}
+			}
 			for _, id := range in.Keep {
 				verdicts[id] = publishing.Keep
 			}

@@ -35,15 +35,15 @@ type event struct {
 }
 
 type place struct {
-	Name string  `json:"name,omitempty"`
-	Lat  float64 `json:"lat" doc:"WGS 84 degrees."`
-	Lon  float64 `json:"lon"`
+	Name string   `json:"name,omitempty"`
+	Lat  *float64 `json:"lat" required:"true" doc:"WGS 84 degrees."`
+	Lon  *float64 `json:"lon" required:"true"`
 }
 
 type variant struct {
 	ChannelID string `json:"channel_id" required:"true"`
 	LeftOut   bool   `json:"left_out,omitempty"`
-	Edited    bool   `json:"edited,omitempty" doc:"The text replaces the default one."`
+	Edited    bool   `json:"edited,omitempty" doc:"The text replaces the default one; a text that is given does so anyway."`
 	Text      string `json:"text,omitempty" doc:"May hold {link}."`
 	Warning   string `json:"warning,omitempty" doc:"Content warning."`
 }
@@ -54,6 +54,7 @@ func (c content) domain() publishing.Content {
 		out.Media = append(out.Media, publishing.Attachment(a))
 	}
 	for _, v := range c.Variants {
+		v.Edited = v.Edited || v.Text != "" // a text that is given is meant
 		out.Variants = append(out.Variants, publishing.Variant(v))
 	}
 	if c.Event != nil {
@@ -61,8 +62,7 @@ func (c content) domain() publishing.Content {
 		out.Event = &e
 	}
 	if c.Place != nil {
-		p := publishing.Place(*c.Place)
-		out.Place = &p
+		out.Place = &publishing.Place{Name: c.Place.Name, Lat: *c.Place.Lat, Lon: *c.Place.Lon}
 	}
 	return out
 }
@@ -80,8 +80,7 @@ func contentOf(c publishing.Content) content {
 		out.Event = &e
 	}
 	if c.Place != nil {
-		p := place(*c.Place)
-		out.Place = &p
+		out.Place = &place{Name: c.Place.Name, Lat: &c.Place.Lat, Lon: &c.Place.Lon}
 	}
 	return out
 }
