@@ -52,19 +52,24 @@ const (
 // ReadReport reads a report; ok is false for any other letter: an answer of a person,
 // a holiday notice.
 func ReadReport(p *loose.Part) (r Report, ok bool) {
-	r, ok = standard(p, 0)
-	if !ok {
-		r, ok = inWords(p)
+	for _, read := range []func(*loose.Part) (Report, bool){receipt, standard, inWords} {
+		if r, ok = read(p); ok {
+			for _, id := range idsIn(p) {
+				if !slices.Contains(r.IDs, id) {
+					r.IDs = append(r.IDs, id)
+				}
+			}
+			return r, true
+		}
 	}
-	if ok {
-		r.IDs = IDsIn(p)
-	}
-	return r, ok
+	return r, false
 }
 
 // standard reads the parts that the standards name, wherever they stand: some servers
 // put them into a mixed letter, others say nothing of the report's type.
-func standard(p *loose.Part, depth int) (r Report, ok bool) {
+func standard(p *loose.Part) (Report, bool) { return standardAt(p, 0) }
+
+func standardAt(p *loose.Part, depth int) (r Report, ok bool) {
 	var inside []*loose.Part
 	p.Walk(func(part *loose.Part) bool {
 		switch {
@@ -85,7 +90,7 @@ func standard(p *loose.Part, depth int) (r Report, ok bool) {
 	}
 	for _, inner := range inside {
 		if depth < maxInner && (fromMachine(p.Header) || inner.Kind == "multipart/report") {
-			if r, ok := standard(inner, depth+1); ok {
+			if r, ok := standardAt(inner, depth+1); ok {
 				return r, true
 			}
 		}
@@ -159,6 +164,7 @@ var (
 		`unknown (recipient|address|local part|mailbox)|recipient (not found|unknown|does not exist)|(address|account|recipient)[^.\n]{0,60}(does not|doesn'?t) exist|invalid (recipient|mailbox)|` +
 		`recipientnotfound|no mailbox here|not a (known|valid) (user|mailbox|recipient)|(wasn'?t|couldn'?t be|not) found at|domain (name )?not found|host (or domain name )?not found|` +
 		`unrouteable address|unroutable address|account (that you tried to reach |has been )?(is )?(disabled|closed|deleted)|` +
+		`not listed in|(may|might) not exist|no longer (valid|exists?|available|in use|active)|existiert nicht|n'existe pas|non esiste|unbekannte?r? (empf|adress)|` +
 		`utente sconosciuto|indirizzo (non valido|inesistente|sconosciuto)|casella (inesistente|non esiste)|destinatario (sconosciuto|inesistente)|empf(ä|ae)nger unbekannt|adresse inconnue|utilisateur inconnu`)
 	boxFull = regexp.MustCompile(`(?i)quota|mailbox (is )?full|over ?quota|insufficient (system )?storage|casella (è )?piena|voll\b|boîte pleine`)
 )
@@ -223,7 +229,7 @@ func inWords(p *loose.Part) (r Report, ok bool) {
 var (
 	failedWords = regexp.MustCompile(`(?i)undeliver|delivery (has )?(failed|failure|status notification|problem|error|report)|failure notice|failed delivery|returned mail|returning message|returned to sender|` +
 		`could(n'?t| not) be delivered|can(no|')t be delivered|was not delivered|(was|were) unable to deliver|wasn'?t able to deliver|unable to deliver|not delivered to|` +
-		`mail delivery (failed|system)|message (rejected|not delivered|blocked)|delivery to the following recipients? failed|rejected by|` +
+		`mail delivery (failed|system)|message (rejected|not delivered|blocked)|did not reach|not be reached|you tried to contact|delivery to the following recipients? failed|rejected by|` +
 		`mancat[oa] (recapito|consegna)|non (è stato possibile (recapitare|consegnare)|recapitat|consegnat|recapitabile)|impossibile (recapitare|consegnare)|errore di consegna|consegna (non riuscita|fallita)|` +
 		`unzustellbar|nicht zugestellt|zustellung fehlgeschlagen|konnte nicht zugestellt|non remis|n'a pas pu être (remis|délivré|distribué)|échec de (la )?remise|nedostavljiv`)
 	delayedWords = regexp.MustCompile(`(?i)delayed|has not (yet )?been delivered|not yet been delivered|will (be retried|retry|continue to (try|be attempted)|keep trying)|still (being )?(tried|trying|retrying)|` +
@@ -239,6 +245,12 @@ func fromMachine(h loose.Header) bool {
 	if h.Has("X-Failed-Recipients") || strings.TrimSpace(h.Get("Return-Path")) == "<>" {
 		return true
 	}
+	if auto := strings.ToLower(strings.TrimSpace(h.Get("Auto-Submitted"))); strings.HasPrefix(auto, "auto-") && failedWords.MatchString(h.Text("Subject")) {
+		return true
+	}
+	if machineName.MatchString(loose.FirstAddress(h.Get("From")).Name) {
+		return true
+	}
 	for _, name := range []string{"From", "Sender", "Return-Path"} {
 		user, _, _ := strings.Cut(strings.ToLower(loose.FirstAddress(h.Get(name)).Addr), "@")
 		if user == "" {
@@ -252,6 +264,8 @@ func fromMachine(h loose.Header) bool {
 	}
 	return false
 }
+
+var machineName = regexp.MustCompile(`(?i)^(internet )?(mail (delivery|administrator|router)( (sub)?system| service)?|mailer[- ]daemon|postmaster|servizio di posta|mail delivery)$`)
 
 // firstText is what the report itself says.
 func firstText(p *loose.Part) (text string) {
@@ -274,9 +288,9 @@ func diagnostic(said string) string {
 	return ""
 }
 
-// IDsIn finds whatever has the form of a letter's name, in the fields and the text of
+// idsIn finds whatever has the form of a letter's name, in the fields and the text of
 // a letter, of its parts and of the letters within it.
-func IDsIn(p *loose.Part) (ids []string) {
+func idsIn(p *loose.Part) (ids []string) {
 	seen := map[string]bool{}
 	look := func(b []byte) {
 		for at := 0; len(ids) < maxIDs; at++ {

@@ -57,6 +57,15 @@ func qp(s string) string {
 	return strings.ReplaceAll(b.String(), "\r\n", "\n")
 }
 
+// certified is a receipt of certified mail, as its providers write them.
+func certified(kind, tipo, errore, why string) string {
+	cert := `<?xml version="1.0" encoding="UTF-8"?><postacert tipo="` + tipo + `" errore="` + errore + `"><intestazione><mittente>letters@town.example</mittente>` +
+		`<destinatari tipo="certificato">anna@pec.example</destinatari></intestazione><dati><gestore-emittente>GESTORE</gestore-emittente><msgid>&lt;` + lost + `&gt;</msgid>` +
+		`<consegna>anna@pec.example</consegna><errore-esteso>` + why + `</errore-esteso></dati></postacert>`
+	return ofParts("From: posta-certificata@gestore.example\nSubject: AVVISO\nX-Ricevuta: "+kind+"\nX-Riferimento-Message-ID: <"+lost+">\n", "multipart/signed",
+		"Content-Type: text/plain\n\nAvviso.\n", "Content-Type: application/xml; name=\"daticert.xml\"\nContent-Transfer-Encoding: base64\n\n"+b64(cert))
+}
+
 // shape is a report as some server writes it.
 type shape struct {
 	name, letter string
@@ -127,6 +136,16 @@ func shapes() []shape {
 		{"Italian provider, in words", "Return-Path: <>\nFrom: \"Servizio di posta\" <postmaster@provider.example>\nSubject: Mancato recapito del messaggio\nContent-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\nNon \xe8 stato possibile recapitare il messaggio a anna@example.org: utente sconosciuto.\n\n" + original(""), "failed", true},
 		{"German provider, in words", "Return-Path: <>\nFrom: Mailer-Daemon@provider.example\nSubject: Unzustellbar\n\nDie Nachricht an anna@example.org konnte nicht zugestellt werden.\nGrund: Empfaenger unbekannt\n\n" + original(""), "failed", true},
 		{"words and the letter as a file", ofParts(daemon, "multipart/mixed", "Content-Type: text/plain\n\nWe were unable to deliver your message to anna@example.org: mailbox not found.\n", whole), "failed", true},
+		{"Domino", "From: Postmaster@example.org\nSubject: DELIVERY FAILURE: User anna (anna@example.org) not listed in Domino Directory\n\nYour message was not delivered to anna@example.org because: User anna not listed in Domino Directory\n\n" + original(""), "failed", true},
+		{"Exchange, in words", "From: System Administrator <postmaster@example.org>\nSubject: Undeliverable: La piazza\n\nYour message did not reach some or all of the intended recipients.\n\n  anna@example.org on 04/05/2026 10:00\n  The e-mail account does not exist at the organization this message was sent to.\n  <mx.example.org #5.1.1>\n\n" + original(""), "failed", true},
+		{"a group that is not there", "Return-Path: <>\nFrom: Mail Delivery Subsystem <mailer-daemon@groups.example>\nSubject: Delivery Status Notification (Failure)\n\nWe're writing to let you know that the group you tried to contact (quartiere) may not exist.\n\n" + original(""), "failed", true},
+		{"a daemon by its name only", "From: Mail Delivery System <noreply@mx.example.org>\nSubject: Mail delivery failed\n\nanna@example.org: 552 5.2.2 mailbox full\n\n" + original(""), "failed", false},
+		{"automatic, and the subject says it", "From: noreply@mx.example.org\nAuto-Submitted: auto-generated\nSubject: Undeliverable message\n\nanna@example.org: no such user\n\n" + original(""), "failed", true},
+		{"certified mail, nobody", certified("errore-consegna", "errore-consegna", "no-dest", "5.1.1 - indirizzo inesistente"), "failed", true},
+		{"certified mail, full", certified("errore-consegna", "errore-consegna", "altro", "5.2.2 - casella piena"), "failed", false},
+		{"certified mail, not accepted", certified("non-accettazione", "non-accettazione", "altro", "indirizzo formalmente errato"), "failed", false},
+		{"certified mail, late", certified("preavviso-errore-consegna", "preavviso-errore-consegna", "altro", "mancata consegna entro le prime 12 ore"), "delayed", false},
+		{"certified mail, delivered", certified("avvenuta-consegna", "avvenuta-consegna", "nessuno", ""), "delivered", false},
 		{"only the name of the server says it", "From: Postmaster <postmaster@mx.example.org>\nSubject: Delivery failure\n\n550 5.7.1 message blocked\n\nMessage-ID: <" + lost + ">\n", "failed", false},
 	}
 	return list
@@ -199,13 +218,14 @@ func TestComplaintIsRead(t *testing.T) {
 // A person who answers a letter of ours names it too.
 func TestOtherLettersAreNoReport(t *testing.T) {
 	for name, s := range map[string]string{
-		"an answer":                 "From: anna@example.org\nSubject: Re: La piazza\nIn-Reply-To: <" + lost + ">\n\nGrazie!\n",
-		"an answer about a failure": "From: anna@example.org\nSubject: Re: La piazza\nIn-Reply-To: <" + lost + ">\n\nThe letter to my husband could not be delivered: user unknown.\n",
-		"a holiday notice":          "Return-Path: <>\nFrom: anna@example.org\nSubject: Automatic reply: La piazza\nAuto-Submitted: auto-replied\nIn-Reply-To: <" + lost + ">\n\nI am away until Monday.\n",
-		"a receipt of reading":      ofParts("From: anna@example.org\nSubject: Read: La piazza\nIn-Reply-To: <"+lost+">\n", "multipart/report; report-type=disposition-notification", said[:26]+"\n\nRead.\n", "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; anna@example.org\nDisposition: manual-action/MDN-sent-manually; displayed\n"),
-		"a letter with a photo":     ofParts("From: anna@example.org\n", "multipart/mixed", "Content-Type: text/plain\n\nGuardate.\n", "Content-Type: image/jpeg\n\nxxx"),
-		"nothing":                   "",
-		"no header":                 "no header",
+		"an answer":                       "From: anna@example.org\nSubject: Re: La piazza\nIn-Reply-To: <" + lost + ">\n\nGrazie!\n",
+		"an answer about a failure":       "From: anna@example.org\nSubject: Re: La piazza\nIn-Reply-To: <" + lost + ">\n\nThe letter to my husband could not be delivered: user unknown.\n",
+		"a holiday notice":                "Return-Path: <>\nFrom: anna@example.org\nSubject: Automatic reply: La piazza\nAuto-Submitted: auto-replied\nIn-Reply-To: <" + lost + ">\n\nI am away until Monday.\n",
+		"a receipt of reading":            ofParts("From: anna@example.org\nSubject: Read: La piazza\nIn-Reply-To: <"+lost+">\n", "multipart/report; report-type=disposition-notification", said[:26]+"\n\nRead.\n", "Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; anna@example.org\nDisposition: manual-action/MDN-sent-manually; displayed\n"),
+		"an absence that names a failure": "From: anna@example.org\nSubject: Automatic reply: La piazza\nAuto-Submitted: auto-replied\nIn-Reply-To: <" + lost + ">\n\nMail to my old address could not be delivered.\n",
+		"a letter with a photo":           ofParts("From: anna@example.org\n", "multipart/mixed", "Content-Type: text/plain\n\nGuardate.\n", "Content-Type: image/jpeg\n\nxxx"),
+		"nothing":                         "",
+		"no header":                       "no header",
 	} {
 		if r, ok := mail.ParseReport([]byte(s)); ok {
 			t.Errorf("%s: %+v", name, r)

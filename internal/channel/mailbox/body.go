@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -84,7 +85,7 @@ func textOf(p *loose.Part) string {
 	part.Body = p.Body[:min(len(p.Body), maxPart)]
 	text := part.Text()
 	switch {
-	case p.Kind == "text/html":
+	case p.Kind == "text/html", pageBegins.MatchString(text):
 		return plainHTML(text)
 	case strings.EqualFold(p.Params["format"], "flowed"):
 		text = unflow(text, strings.EqualFold(p.Params["delsp"], "yes"))
@@ -92,6 +93,9 @@ func textOf(p *loose.Part) string {
 	text = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\v", "\n", "\f", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n\n").Replace(text)
 	return text[:min(len(text), maxBody)]
 }
+
+// pageBegins is how a page of HTML begins whose type was lost.
+var pageBegins = regexp.MustCompile(`(?i)^\s*(<!doctype html|<html[\s>])`)
 
 // unflow joins the lines that a program broke for its own sake (RFC 3676). A line of
 // a quotation goes on only in a line of the same depth.

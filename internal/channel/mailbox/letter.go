@@ -9,6 +9,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/channel/wire"
+	"codeberg.org/arengo/arengo/internal/hostname"
 	"codeberg.org/arengo/arengo/internal/mail"
 	"codeberg.org/arengo/arengo/internal/mail/loose"
 )
@@ -63,8 +64,8 @@ func parse(raw []byte, cut bool, own string) content {
 		// A form on a web site writes in its own name; the citizen is who is to be answered.
 		c.doubt, c.author = "", channel.Author{ID: c.refs.ReplyTo, Handle: c.refs.ReplyTo, Name: c.replyName(p.Header)}
 	}
-	c.body(p)
-	if c.report != nil {
+	c.body(p, own)
+	if c.doubt == channel.DoubtReport {
 		c.files, c.more = nil, 0 // its parts are for programs
 	}
 	return c
@@ -78,7 +79,7 @@ func (c *content) replyName(h loose.Header) string {
 }
 
 // body reads what the letter says, and what is attached to it.
-func (c *content) body(p *loose.Part) {
+func (c *content) body(p *loose.Part, domain string) {
 	var b body
 	text := b.gather(p, 0)
 	c.files, c.more = b.files, b.more
@@ -87,7 +88,7 @@ func (c *content) body(p *loose.Part) {
 	}
 	// What was cut off ends in the middle: that is no defect of the letter.
 	c.broken = (c.broken || b.broken) && !c.cut
-	own := own(text, c.answers())
+	own := own(text, c.answers(), domain)
 	c.text = wire.Tidy(own)
 	if own != text {
 		if whole := tidyAll(text); whole != c.text {
@@ -180,6 +181,9 @@ func oneLine(s string, limit int) string {
 func author(header string) channel.Author {
 	a := loose.FirstAddress(header)
 	address := strings.ToLower(a.Addr)
+	if ascii, err := hostname.Mail(address); err == nil {
+		address = ascii
+	}
 	if !reachable(address) {
 		return channel.Author{}
 	}

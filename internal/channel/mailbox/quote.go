@@ -2,12 +2,14 @@ package mailbox
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
 	"golang.org/x/net/html"
 
 	"codeberg.org/arengo/arengo/internal/channel/wire"
+	"codeberg.org/arengo/arengo/internal/mail/loose"
 )
 
 // signature begins what a mail program adds below each letter (RFC 3676, 4.3).
@@ -21,9 +23,10 @@ const (
 // own is what the writer of a letter wrote: without the letters quoted in an answer
 // and without the signature. What is passed on stays whole, as does a letter that
 // would be left with nothing; in doubt a line stays, since the reader can pass over
-// what is too much and cannot know of what is missing.
-func own(text string, answer bool) string {
-	q := quotes{lines: strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), answer: answer, intro: intro()}
+// what is too much and cannot know of what is missing. domain is the institution's: an
+// answer quotes what the institution wrote; what others wrote is passed on.
+func own(text string, answer bool, domain string) string {
+	q := quotes{lines: strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), answer: answer, domain: domain, intro: intro()}
 	for q.at < len(q.lines) && !q.step() {
 		q.at++
 	}
@@ -38,6 +41,7 @@ type quotes struct {
 	lines  []string
 	at     int
 	answer bool // the letter answers another one
+	domain string
 	intro  *regexp.Regexp
 	kept   []string
 }
@@ -55,11 +59,19 @@ func (q *quotes) step() (done bool) {
 	case strings.HasPrefix(bare, ">"):
 		q.block(false)
 	case q.answer && (original(bare) || heading(q.lines[q.at:])):
+		if q.passesOn() {
+			q.kept = append(q.kept, q.lines[q.at:]...)
+			return true
+		}
 		q.dropRule()
 		return true
 	case q.answer && ruled(bare) && q.at+1 < len(q.lines) && heading(q.lines[q.at+1:]):
-		return true
+		// the line is drawn above it
 	case q.introduced():
+		if n, _ := q.introLines(q.at); q.ofOthers(q.lines[q.at:q.at+n]) {
+			q.kept = append(q.kept, q.lines[q.at:]...)
+			return true
+		}
 		return q.dropIntroduced()
 	default:
 		q.kept = append(q.kept, line)
@@ -75,7 +87,8 @@ func (q *quotes) block(introduced bool) {
 		q.at++
 	}
 	all := q.lines[begin : q.at+1]
-	if introduced || q.answer && !(len(all) == 1 && comparison.MatchString(strings.TrimSpace(all[0]))) {
+	compares := !slices.ContainsFunc(all, func(line string) bool { return !comparison.MatchString(strings.TrimSpace(line)) })
+	if introduced || q.answer && !compares {
 		return
 	}
 	for _, line := range all {
@@ -85,6 +98,32 @@ func (q *quotes) block(introduced bool) {
 
 // comparison is a line that says "more than".
 var comparison = regexp.MustCompile(`^>=?[ ]?[€$]?[ ]?\d`)
+
+// passesOn reports whether the letter that begins here is passed on, not answered:
+// somebody else wrote it, or the writer says so.
+func (q *quotes) passesOn() bool {
+	for i, line := range q.lines[q.at:min(q.at+3, len(q.lines))] {
+		if begins(line, headingFrom()...) {
+			return q.ofOthers(q.lines[q.at+i : q.at+i+1])
+		}
+	}
+	return q.handsOn()
+}
+
+// ofOthers reports whether lines that introduce a letter name somebody else than the
+// institution as its writer; where they name no address, what was written above tells.
+func (q *quotes) ofOthers(lines []string) bool {
+	_, domain, ok := strings.Cut(strings.ToLower(loose.FirstAddress(strings.Join(lines, " ")).Addr), "@")
+	if ok && q.domain != "" {
+		return !within(domain, q.domain)
+	}
+	return q.handsOn()
+}
+
+func (q *quotes) handsOn() bool { return handsOn.MatchString(strings.Join(q.kept, "\n")) }
+
+// handsOn is how people say that they pass a letter on.
+var handsOn = regexp.MustCompile(`(?i)\b(inoltr(o|iamo|are|ato|ata|i)|ti giro|vi giro|giro (la|il|a|per)|forwarding|i forward|forwarded|(leite|leiten) .{0,60}weiter|weitergeleitet|je (vous )?transf(è|e)r|posredujem|passo (la|il) )`)
 
 // signs reports whether a signature begins: a few short lines to the end of the
 // letter, or to a letter quoted below, which say nothing to be answered.
@@ -135,7 +174,7 @@ func intro() *regexp.Regexp {
 		`((on|at) .{4,250}wrote\s?:)|(.{2,120} wrote on .{4,120}:)|` +
 		`(le .{4,250}a (é|e)crit\s?:)|(.{2,120} a (é|e)crit le .{4,120}:)|` +
 		`((am|gesendet:) .{4,250}(schrieb|hat geschrieben).{0,200}:)|(.{2,120} schrieb am .{4,120}:)|` +
-		`((dne|v|oseba) .{4,250}(je napisal|je oseba).{0,200}:)|` +
+		`((dne|v|oseba) .{4,250}(je napisal|je oseba|napisal\(a\)|napisala?)\s?.{0,200}:)|` +
 		`(el .{4,250}escribió\s?:))( ?-+)?$`)
 }
 
@@ -247,7 +286,7 @@ func original(line string) bool {
 // heading reports whether lines begin with the header that some programs write above
 // a quoted letter: "Da: … Inviato: … A: … Oggetto: …".
 func heading(lines []string) bool {
-	if !begins(lines[0], "da:", "from:", "von:", "de:", "de :", "od:") {
+	if !begins(lines[0], headingFrom()...) {
 		return false
 	}
 	found := 0
@@ -259,6 +298,9 @@ func heading(lines []string) bool {
 	}
 	return found >= 2
 }
+
+// headingFrom is how the first line of such a header begins.
+func headingFrom() []string { return []string{"da:", "from:", "von:", "de:", "de :", "od:"} }
 
 // begins reports whether a line begins with one of the names, whatever marks make
 // them bold.

@@ -28,7 +28,8 @@ func FirstAddress(header string) Address {
 			break
 		}
 	}
-	for _, text := range []string{one, header} { // a quotation mark may be missing
+	// A quotation mark may be missing; or all of it may be encoded, the address too.
+	for _, text := range []string{one, header, Words(header)} {
 		if m := inAngles.FindStringSubmatchIndex(text); m != nil {
 			return Address{nameOf(text[:m[0]]), text[m[2]:m[3]]}
 		}
