@@ -77,6 +77,13 @@ type (
 		DeletedAt  time.Time           `json:"deleted_at,omitzero"`
 		HiddenAt   time.Time           `json:"hidden_at,omitzero"`
 	}
+	exportedAside struct {
+		ID      string    `json:"id"`
+		Subject string    `json:"subject,omitempty"`
+		Text    string    `json:"text"`
+		Whole   string    `json:"whole,omitempty"`
+		At      time.Time `json:"at"`
+	}
 	exportedFile struct {
 		Comment     string `json:"comment"`
 		Name        string `json:"name"`
@@ -125,6 +132,20 @@ func exportParts() []exportPart {
 		{"comments", `SELECT ` + commentColumns + ` FROM comment m WHERE m.institution_id = $1 AND m.author_id = $2 ORDER BY m.said_at, m.id`, func(s db.Scanner) (any, error) {
 			c, err := scanComment(s)
 			return exportedComment{c.RemoteID, c.ParentID, c.URL, c.Subject, c.Text, c.Whole, c.Lang, c.Private, c.Media, c.Stance, c.SaidAt, c.ReceivedAt, c.EditedAt, c.DeletedAt, c.HiddenAt}, err
+		}},
+		{"letters_put_aside", `
+		SELECT l.remote_id, l.subject, l.said, l.said_at FROM letter_aside l
+		JOIN channel c ON c.institution_id = l.institution_id AND c.id = l.channel_id
+		JOIN author a ON a.institution_id = l.institution_id AND a.id = $2 AND a.platform = c.platform AND a.remote_id = l.author_id
+		WHERE l.institution_id = $1 AND l.said <> '' ORDER BY l.said_at, l.remote_id`, func(s db.Scanner) (any, error) {
+			var id, subject, said string
+			var at int64
+			if err := s.Scan(&id, &subject, &said, &at); err != nil {
+				return nil, err
+			}
+			var l channel.Said
+			err := json.Unmarshal([]byte(said), &l)
+			return exportedAside{id, subject, l.Text, l.Whole, db.When(at)}, err
 		}},
 		{"files", `
 		SELECT f.remote_id, f.name, f.content_type, f.size FROM letter_file f

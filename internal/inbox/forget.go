@@ -26,6 +26,10 @@ func (in *Inbox) forget(ctx context.Context, tx *db.Tx, institutionID, authorID 
 		}
 	}
 	for _, drop := range []string{
+		// Letters put aside; their files go with the next tidy.
+		`DELETE FROM letter_aside WHERE institution_id = $1
+			AND author_id = (SELECT a.remote_id FROM author a WHERE a.institution_id = $1 AND a.id = $2)
+			AND channel_id IN (SELECT c.id FROM channel c JOIN author a ON a.institution_id = c.institution_id AND a.platform = c.platform WHERE c.institution_id = $1 AND a.id = $2)`,
 		`DELETE FROM reaction WHERE institution_id = $1 AND author_id = $2`,
 		`UPDATE author SET handle = '', name = '', url = '', avatar = '',
 			remote_id = CASE WHEN blocked_at > 0 THEN remote_id ELSE 'gone:' || id END WHERE institution_id = $1 AND id = $2`,

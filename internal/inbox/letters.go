@@ -74,9 +74,9 @@ func (h *hearing) putAside(ctx context.Context, s channel.Said, state AsideState
 		kept = "" // its words stand where it was joined
 	}
 	_, err = h.tx.Exec(ctx, `
-		INSERT INTO letter_aside (institution_id, channel_id, remote_id, state, why, author, subject, said, said_at, kept_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-		h.institution(), h.channel.ID, s.ID, state, why, author, s.Subject, kept, db.At(s.At), db.At(h.now))
+		INSERT INTO letter_aside (institution_id, channel_id, remote_id, state, why, author_id, author, subject, said, said_at, kept_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING`,
+		h.institution(), h.channel.ID, s.ID, state, why, s.Author.ID, author, s.Subject, kept, db.At(s.At), db.At(h.now))
 	return err
 }
 
@@ -151,15 +151,16 @@ type Aside struct {
 	State                            AsideState
 	Why                              channel.Doubt
 	Author, Subject                  string
-	Said                             channel.Said // empty once it is decided
+	Said                             channel.Said // empty where it was joined or taken
 	SaidAt                           time.Time
 }
 
 // MaxAside bounds the letters put aside that are listed at once.
 const MaxAside = 100
 
-// Asides lists the letters in a state, newest first.
-func Asides(ctx context.Context, tx *db.Tx, institutionID string, state AsideState) ([]Aside, error) {
+// Asides lists the letters that wait for a person, newest first; or, else, those that
+// were left out or let go of, and can still be taken in.
+func Asides(ctx context.Context, tx *db.Tx, institutionID string, held bool) ([]Aside, error) {
 	return db.All(ctx, tx, func(s db.Scanner) (a Aside, err error) {
 		var said string
 		var at int64
@@ -172,7 +173,7 @@ func Asides(ctx context.Context, tx *db.Tx, institutionID string, state AsideSta
 	}, `
 		SELECT l.channel_id, c.name, l.remote_id, l.state, l.why, l.author, l.subject, l.said, l.said_at FROM letter_aside l
 		JOIN channel c ON c.institution_id = l.institution_id AND c.id = l.channel_id
-		WHERE l.institution_id = $1 AND l.state = $2 ORDER BY l.said_at DESC, l.remote_id LIMIT $3`, institutionID, state, MaxAside)
+		WHERE l.institution_id = $1 AND ($2 AND l.state = 'held' OR NOT $2 AND l.state IN ('left_out', 'let_go')) ORDER BY l.said_at DESC, l.remote_id LIMIT $3`, institutionID, held, MaxAside)
 }
 
 // AsideCount is how many letters of a kind came.
@@ -198,7 +199,8 @@ func CountHeld(ctx context.Context, tx *db.Tx, institutionID string) (n int, err
 // TakeIn makes a conversation of a letter that was put aside, as if it had just been
 // heard. Faults: NotFound, Conflict when it was decided before, Forbidden.
 func (in *Inbox) TakeIn(ctx context.Context, institutionID, channelID, remoteID string) (conversationID string, err error) {
-	err = in.decide(ctx, institutionID, channelID, remoteID, AsideTaken, func(tx *db.Tx, s channel.Said) error {
+	from := []AsideState{AsideHeld, AsideLeftOut, AsideLetGo}
+	err = in.decide(ctx, institutionID, channelID, remoteID, AsideTaken, from, func(tx *db.Tx, s channel.Said) error {
 		s.Act, s.Doubt, s.Report, s.Reaction = channel.Comments, "", nil, ""
 		if err := in.Hear(ctx, tx, institutionID, channelID, []channel.Said{s}); err != nil {
 			return err
@@ -213,14 +215,13 @@ func (in *Inbox) TakeIn(ctx context.Context, institutionID, channelID, remoteID 
 	return conversationID, err
 }
 
-// LetGo decides that a letter is nobody's: its words and files go. Faults as TakeIn.
+// LetGo decides that a letter that waits is nobody's. It can still be taken in, until
+// it is kept no longer: a button is pressed in haste. Faults as TakeIn.
 func (in *Inbox) LetGo(ctx context.Context, institutionID, channelID, remoteID string) error {
-	return in.decide(ctx, institutionID, channelID, remoteID, AsideLetGo, func(tx *db.Tx, _ channel.Said) error {
-		return dropFiles(ctx, tx, institutionID, channelID, remoteID)
-	})
+	return in.decide(ctx, institutionID, channelID, remoteID, AsideLetGo, []AsideState{AsideHeld}, func(*db.Tx, channel.Said) error { return nil })
 }
 
-func (in *Inbox) decide(ctx context.Context, institutionID, channelID, remoteID string, as AsideState, do func(*db.Tx, channel.Said) error) error {
+func (in *Inbox) decide(ctx context.Context, institutionID, channelID, remoteID string, as AsideState, from []AsideState, do func(*db.Tx, channel.Said) error) error {
 	actor, err := people.Can(ctx, people.Answer, institutionID)
 	if err != nil {
 		return err
@@ -235,11 +236,11 @@ func (in *Inbox) decide(ctx context.Context, institutionID, channelID, remoteID 
 			return fault.Missing("inbox.aside.missing")
 		case err != nil:
 			return err
-		case !slices.Contains([]AsideState{AsideHeld, AsideLeftOut}, state):
+		case !slices.Contains(from, state):
 			return fault.Clash("inbox.aside.decided")
 		}
 		n, err := tx.Change(ctx, `
-			UPDATE letter_aside SET state = $4, said = '', decided_at = $5, decided_by = $6
+			UPDATE letter_aside SET state = $4, said = CASE WHEN $4 = 'taken' THEN '' ELSE said END, decided_at = $5, decided_by = $6
 			WHERE institution_id = $1 AND channel_id = $2 AND remote_id = $3 AND state = $7`,
 			institutionID, channelID, remoteID, as, db.At(now), actor.PersonID, state)
 		if err != nil {

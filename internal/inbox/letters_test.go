@@ -25,9 +25,9 @@ func (w *town) letter(id, text string, doubt channel.Doubt) channel.Said {
 	return s
 }
 
-func (w *town) asides(state AsideState) (all []Aside) {
+func (w *town) asides(held bool) (all []Aside) {
 	w.t.Helper()
-	if err := w.db.Read(w.t.Context(), func(tx *db.Tx) (err error) { all, err = Asides(w.t.Context(), tx, w.inst.ID, state); return err }); err != nil {
+	if err := w.db.Read(w.t.Context(), func(tx *db.Tx) (err error) { all, err = Asides(w.t.Context(), tx, w.inst.ID, held); return err }); err != nil {
 		w.t.Fatal(err)
 	}
 	return all
@@ -57,10 +57,10 @@ func TestDoubtfulLetterIsHeldUntilAPersonDecides(t *testing.T) {
 		for range 2 { // told twice it is there once
 			w.hear(held, absent, other)
 		}
-		if n := len(w.list(Filter{})); n != 0 || len(w.asides(AsideHeld)) != 2 || len(w.asides(AsideLeftOut)) != 1 {
+		if n := len(w.list(Filter{})); n != 0 || len(w.asides(true)) != 2 || len(w.asides(false)) != 1 {
 			t.Fatalf("%d conversations, %v", n, w.counts())
 		}
-		if a := w.asides(AsideLeftOut)[0]; a.Said.Text != "Sono in ferie." || a.Why != channel.DoubtAutoReply || a.Author != "anna" || a.Subject != "Buche" {
+		if a := w.asides(false)[0]; a.Said.Text != "Sono in ferie." || a.Why != channel.DoubtAutoReply || a.Author != "anna" || a.Subject != "Buche" {
 			t.Errorf("%+v", a)
 		}
 		reader := w.person("Rita", people.Reader)
@@ -77,10 +77,11 @@ func TestDoubtfulLetterIsHeldUntilAPersonDecides(t *testing.T) {
 		if err := w.inbox.LetGo(w.writer, w.inst.ID, w.channel.ID, "l3"); err != nil {
 			t.Fatal(err)
 		}
-		for _, remote := range []string{"l1", "l3"} {
-			if _, err := w.inbox.TakeIn(w.writer, w.inst.ID, w.channel.ID, remote); !fault.Is(err, fault.Conflict) {
-				t.Errorf("%s a second time: %v", remote, err)
-			}
+		if _, err := w.inbox.TakeIn(w.writer, w.inst.ID, w.channel.ID, "l1"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("taken in a second time: %v", err)
+		}
+		if err := w.inbox.LetGo(w.writer, w.inst.ID, w.channel.ID, "l3"); !fault.Is(err, fault.Conflict) {
+			t.Errorf("let go a second time: %v", err)
 		}
 		if err := w.inbox.LetGo(w.writer, w.inst.ID, w.channel.ID, "none"); !fault.Is(err, fault.NotFound) {
 			t.Errorf("no such letter: %v", err)
@@ -88,6 +89,10 @@ func TestDoubtfulLetterIsHeldUntilAPersonDecides(t *testing.T) {
 		w.hear(held, absent, other) // the box is read anew
 		if n := w.counts(); len(w.list(Filter{})) != 1 || n[AsideHeld] != 0 || n[AsideTaken] != 1 || n[AsideLetGo] != 1 || n[AsideLeftOut] != 1 {
 			t.Errorf("afterwards: %v", n)
+		}
+		// Whoever pressed in haste thinks again.
+		if _, err := w.inbox.TakeIn(w.writer, w.inst.ID, w.channel.ID, "l3"); err != nil || len(w.list(Filter{})) != 2 {
+			t.Errorf("a second thought: %v", err)
 		}
 	})
 }
@@ -212,7 +217,9 @@ func TestFilesOfALetterGoWithIt(t *testing.T) {
 			}
 			return err == nil
 		}
-		hear(with("l1", ""), with("l2", channel.DoubtList), with("l3", channel.DoubtList))
+		other := with("l3", channel.DoubtList)
+		other.Author = citizen("bruno")
+		hear(with("l1", ""), with("l2", channel.DoubtList), other)
 		hear(with("l1", ""))
 		word := w.only().words()[0]
 		if len(word.Files) != 3 || word.Files[0].ContentType != "application/pdf" || word.Files[1].ContentType != "" || word.Files[2].Kept || !word.Files[0].Kept || word.Files[0].Size != int64(len(pdf)) {
@@ -236,9 +243,11 @@ func TestFilesOfALetterGoWithIt(t *testing.T) {
 		if one == two {
 			t.Error("two letters share a content: one could not go without the other")
 		}
-		// A person lets one go, another one's writer asks to be forgotten.
-		if err := w.inbox.LetGo(w.writer, w.inst.ID, w.channel.ID, "l2"); err != nil {
-			t.Fatal(err)
+		// Who wrote one that is put aside, and one that is not, asks to be forgotten.
+		var export bytes.Buffer
+		if err := w.inbox.Export(w.writer, w.inst.ID, word.AuthorID, &export); err != nil || !bytes.Contains(export.Bytes(), []byte(`"letters_put_aside": [
+{"id":"l2"`)) || !bytes.Contains(export.Bytes(), []byte(`"name":"../buca.pdf"`)) {
+			t.Errorf("export: %v\n%s", err, export.Bytes())
 		}
 		if err := w.inbox.Forget(w.writer, w.inst.ID, word.AuthorID); err != nil {
 			t.Fatal(err)

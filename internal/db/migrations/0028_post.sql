@@ -30,14 +30,16 @@ CREATE INDEX letter_file_gone ON letter_file (gone) WHERE gone <> ''
 ;;
 -- letter_aside: letters that did not become conversations. state: held (doubtful: a
 -- person decides), left_out (surely automatic), joined (a report about an answer or
--- the newsletter, which says it), taken (by a person, into a conversation), let_go.
--- said is the letter, '' once it is decided.
+-- the newsletter, which says it), taken (by a person, into a conversation), let_go (by
+-- a person, who may think again). said is the letter, '' where it was joined or taken.
+-- author_id is the platform's name of who wrote it, by which it is found when they ask.
 CREATE TABLE letter_aside (
 	institution_id TEXT NOT NULL REFERENCES institution(id) ON DELETE CASCADE,
 	channel_id     TEXT NOT NULL,
 	remote_id      TEXT NOT NULL,
 	state          TEXT NOT NULL CHECK (state IN ('held', 'left_out', 'joined', 'taken', 'let_go')),
 	why            TEXT NOT NULL,
+	author_id      TEXT NOT NULL DEFAULT '',
 	author         TEXT NOT NULL DEFAULT '',
 	subject        TEXT NOT NULL DEFAULT '',
 	said           TEXT NOT NULL DEFAULT '',

@@ -102,11 +102,12 @@ func (w *town) give(id string, to inbox.To) {
 func TestPagesAreAccessibleAtBothWidths(t *testing.T) {
 	w := newTown(t)
 	long := w.fill()
+	w.lettersCome()
 	p, base := w.open(t, "writer", list, testkit.Wide(1360))
 	phone, _ := w.open(t, "writer", list, testkit.Phone())
 	for name, path := range map[string]string{
 		"list": list, "all": list + "?coda=tutte", "narrow": list + "?coda=tutte&testo=lampione&ordine=vecchie", "private": list + "?dove=privati", "none": list + "?coda=in-ritardo&testo=zebra",
-		"conversation": list + "/" + long.ID, "canned": "/redazione/risposte-pronte",
+		"conversation": list + "/" + long.ID, "canned": "/redazione/risposte-pronte", "letters": letters, "letter": page(w.conversationOf(w.mastodon, "letter-1")),
 	} {
 		p.Goto(base + path)
 		p.Axe()

@@ -35,6 +35,7 @@ type asideRow struct {
 	inbox.Aside
 	From, Title, Reason string
 	Text, Files         string
+	Waits               bool // it is held: nobody has decided
 	When                time.Time
 }
 
@@ -47,8 +48,8 @@ func (p *Pages) letters(w http.ResponseWriter, r *http.Request, v visit) error {
 			return err
 		}
 		v.count(&page, counts)
-		for state, list := range map[inbox.AsideState]*[]asideRow{inbox.AsideHeld: &page.Held, inbox.AsideLeftOut: &page.LeftOut} {
-			all, err := inbox.Asides(r.Context(), tx, v.inst.ID, state)
+		for held, list := range map[bool]*[]asideRow{true: &page.Held, false: &page.LeftOut} {
+			all, err := inbox.Asides(r.Context(), tx, v.inst.ID, held)
 			if err != nil {
 				return err
 			}
@@ -87,7 +88,7 @@ func (v visit) count(page *lettersPage, counts []inbox.AsideCount) {
 }
 
 func (v visit) aside(a inbox.Aside) asideRow {
-	row := asideRow{Aside: a, Title: a.Subject, When: a.SaidAt, Reason: v.p.T("inbox.page.letters.why." + string(a.Why)),
+	row := asideRow{Aside: a, Waits: a.State == inbox.AsideHeld, Title: a.Subject, When: a.SaidAt, Reason: v.p.T("inbox.page.letters.why." + string(a.Why)),
 		From: v.p.T("inbox.page.letters.from", a.Author, a.ChannelName), Text: a.Said.Text}
 	if row.Title == "" {
 		row.Title = v.p.T("inbox.page.of", a.Author)
@@ -114,7 +115,7 @@ func (p *Pages) takeIn(w http.ResponseWriter, r *http.Request, v visit) error {
 	}, func() string { return conversationPath(id) })
 }
 
-// letGo decides that a letter is nobody's.
+// letGo decides that a letter is nobody's, for as long as nobody thinks again.
 func (p *Pages) letGo(w http.ResponseWriter, r *http.Request, v visit) error {
 	return p.onLetter(w, r, v, "inbox.page.letters.gone", func(channelID, letter string) error {
 		return p.inbox.LetGo(r.Context(), v.inst.ID, channelID, letter)
