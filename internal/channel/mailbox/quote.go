@@ -68,7 +68,7 @@ func (q *quotes) step() (done bool) {
 	case q.answer && ruled(bare) && q.at+1 < len(q.lines) && heading(q.lines[q.at+1:]):
 		// the line is drawn above it
 	case q.introduced():
-		if n, _ := q.introLines(q.at); q.ofOthers(q.lines[q.at:q.at+n]) {
+		if n, _ := q.introLines(q.at); q.ofOthers(q.lines[q.at : q.at+n]) {
 			q.kept = append(q.kept, q.lines[q.at:]...)
 			return true
 		}

@@ -142,6 +142,52 @@ func TestWhatTheInboxCannotKeepIsToldAgain(t *testing.T) {
 	})
 }
 
+// Files are stored before they are heard of, and a store that is away keeps the letter
+// from being counted as heard: it comes again.
+func TestFilesAreKeptBeforeTheLetterIsHeard(t *testing.T) {
+	testkit.Databases(t, func(t *testing.T, d *db.DB) {
+		w := newTown(t, d)
+		w.script.listen = func(_ context.Context, cursor string) (channel.Heard, error) {
+			if cursor == "1" {
+				return channel.Heard{Cursor: json.RawMessage(`1`)}, nil
+			}
+			s := channel.Said{Act: channel.Comments, ID: "1", Text: "Vedi allegato", At: w.clock.now()}
+			s.Files = []channel.SaidFile{{Name: "a.pdf", Content: []byte("%PDF-1.4")}}
+			return channel.Heard{Cursor: json.RawMessage(`1`), Said: []channel.Said{s}}, nil
+		}
+		away, heard := true, []channel.SaidFile{}
+		w.poller.Keep = func(_ context.Context, institutionID, channelID string, all []channel.Said) error {
+			if institutionID != w.inst.ID {
+				t.Errorf("kept for %q", institutionID)
+			}
+			if channelID != w.scripted.ID || len(all) == 0 {
+				return nil
+			}
+			if away {
+				return errors.New("the store is away")
+			}
+			all[0].Files[0].Hash, all[0].Files[0].Content = "kept", nil
+			return nil
+		}
+		w.deaf = func(all []channel.Said) error {
+			for _, s := range all {
+				heard = append(heard, s.Files...)
+			}
+			return nil
+		}
+		w.turn(w.scripted)
+		if len(heard) != 0 || w.state(w.scripted).Failures != 1 {
+			t.Fatalf("heard %v while the store was away", heard)
+		}
+		away = false
+		w.clock.pass(time.Hour)
+		w.turn(w.scripted)
+		if len(heard) != 1 || heard[0].Hash != "kept" || heard[0].Content != nil {
+			t.Errorf("heard %v", heard)
+		}
+	})
+}
+
 func TestPanicEndsOneReadingOnly(t *testing.T) {
 	w := newTown(t, testkit.SQLite(t))
 	w.says("uno")
