@@ -83,6 +83,22 @@ func matching(known, etag string) string {
 	return ""
 }
 
+// Attachment is the Content-Disposition of a file that is to be saved, not shown, under
+// a name that somebody else chose (RFC 6266, RFC 8187).
+func Attachment(name string) string {
+	var b strings.Builder
+	b.WriteString("attachment; filename*=UTF-8''")
+	const hex = "0123456789ABCDEF"
+	for _, c := range []byte(name) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_' {
+			b.WriteByte(c)
+		} else {
+			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+		}
+	}
+	return b.String()
+}
+
 // Redirect sends the reader on with 303 after a write that succeeded, or with
 // HX-Redirect when htmx asked. The target must be a path of this site. It also
 // tells the browser that the text it kept for this form has arrived (partial

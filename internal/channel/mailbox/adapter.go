@@ -107,12 +107,6 @@ func (c credentials) names() []string {
 	return []string{strings.ToLower(c.User+"@"+c.Host) + "/" + c.Folder}
 }
 
-// domain is the box's, in which the institution's own groups are.
-func (c credentials) domain() string {
-	_, domain, _ := strings.Cut(strings.ToLower(c.Address), "@")
-	return domain
-}
-
 func secretOf(a channel.Account) (c credentials, _ *channel.Error) {
 	if err := json.Unmarshal(a.Secret, &c); err != nil || c.Host == "" || c.Address == "" {
 		return c, &channel.Error{Class: channel.Revoked, Code: channel.CodeSignIn, Detail: "the stored secret is unreadable"}

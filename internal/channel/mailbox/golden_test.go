@@ -52,7 +52,7 @@ func TestGoldenLetters(t *testing.T) {
 			if err := d.Decode(&want); err != nil {
 				t.Fatal(err)
 			}
-			got := parse(raw, false, "comune.example")
+			got := parse(raw, false, "biblioteca@comune.example")
 			sound(t, name, got)
 			want.compare(t, got)
 		})

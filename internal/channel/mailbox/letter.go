@@ -47,8 +47,9 @@ const (
 )
 
 // parse reads a letter, or the beginning of one. It never fails: what cannot be
-// read is left out and said to be. own is the domain of the box that it came to.
-func parse(raw []byte, cut bool, own string) content {
+// read is left out and said to be. box is the address of the box that it came to.
+func parse(raw []byte, cut bool, box string) content {
+	_, own, _ := strings.Cut(strings.ToLower(box), "@")
 	c := content{cut: cut}
 	p := loose.Read(raw)
 	c.head(p.Header, raw)
@@ -60,9 +61,11 @@ func parse(raw []byte, cut bool, own string) content {
 	if c.report = reportOf(p); c.report != nil {
 		c.doubt = channel.DoubtReport // by whoever it is signed
 	}
-	if c.doubt == channel.DoubtNoReply && c.refs.ReplyTo != "" {
-		// A form on a web site writes in its own name; the citizen is who is to be answered.
+	if (c.doubt == channel.DoubtNoReply || c.doubt == "" && strings.EqualFold(c.author.ID, box)) && c.refs.ReplyTo != "" {
+		// A form on a web site writes in its own name, or in that of the box; the citizen is
+		// who is to be answered.
 		c.doubt, c.author = "", channel.Author{ID: c.refs.ReplyTo, Handle: c.refs.ReplyTo, Name: c.replyName(p.Header)}
+		c.refs.ReplyTo = ""
 	}
 	c.body(p, own)
 	if c.doubt == channel.DoubtReport {

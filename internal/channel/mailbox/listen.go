@@ -57,7 +57,8 @@ func (a *Adapter) Listen(ctx context.Context, account channel.Account, from json
 	}
 	h := channel.Heard{More: more}
 	for _, l := range letters {
-		if said := a.hear(l, c.domain()); !strings.EqualFold(said.Author.ID, c.Address) || said.Doubt != "" {
+		// What the box sent to itself is no citizen's.
+		if said := a.hear(l, c.Address); !strings.EqualFold(said.Author.ID, c.Address) || said.Act == channel.Reports {
 			h.Said = append(h.Said, said)
 		}
 	}
@@ -183,7 +184,7 @@ func (a *Adapter) sentByHand(s *session, c credentials, at *mark) ([]channel.Sai
 	}
 	var ours []channel.Said
 	for _, l := range letters {
-		said := a.hear(l, c.domain())
+		said := a.hear(l, c.Address)
 		if said.Doubt.Sure() || said.Act != channel.Comments || said.Parent == "" || strings.HasSuffix(said.ID, ownMark) || !strings.EqualFold(said.Author.ID, c.Address) {
 			continue
 		}
@@ -194,8 +195,8 @@ func (a *Adapter) sentByHand(s *session, c credentials, at *mark) ([]channel.Sai
 }
 
 // hear tells what a letter says.
-func (a *Adapter) hear(l letter, own string) channel.Said {
-	m := parse(l.raw, l.size > int64(len(l.raw)), own)
+func (a *Adapter) hear(l letter, box string) channel.Said {
+	m := parse(l.raw, l.size > int64(len(l.raw)), box)
 	notes := map[string]bool{"unreadable": m.broken, "cut": m.cut, "uncertified": m.anomaly, "more_files": m.more > 0}
 	for _, key := range []string{"uncertified", "unreadable", "cut", "more_files"} {
 		if notes[key] {

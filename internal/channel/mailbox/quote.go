@@ -315,7 +315,8 @@ func begins(line string, names ...string) bool {
 }
 
 // plainHTML is wire.Plain with a ">" before each line of what is quoted, as mail
-// programs mark it in a plain text. An indented paragraph is no quotation.
+// programs mark it in a plain text, and before no other: an indented paragraph is the
+// writer's own, and would be passed over in an answer.
 func plainHTML(page string) string {
 	var out []string
 	var segment strings.Builder
@@ -342,12 +343,13 @@ func plainHTML(page string) string {
 				depth++
 			}
 			open = append(open, quotes)
+			raw = "<p>"
 		} else if string(name) == "blockquote" && kind == html.EndTagToken && len(open) > 0 {
 			if open[len(open)-1] {
 				flush()
 				depth--
 			}
-			open = open[:len(open)-1]
+			open, raw = open[:len(open)-1], "</p>"
 		}
 		segment.WriteString(raw)
 	}

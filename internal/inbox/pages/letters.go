@@ -3,7 +3,6 @@ package pages
 import (
 	"io"
 	"net/http"
-	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -162,7 +161,7 @@ func (p *Pages) file(w http.ResponseWriter, r *http.Request, v visit) error {
 	}
 	h := w.Header()
 	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", `attachment; filename*=UTF-8''`+url.PathEscape(strings.ReplaceAll(f.Name, "/", "_")))
+	h.Set("Content-Disposition", web.Attachment(strings.ReplaceAll(f.Name, "/", "_")))
 	h.Set("Content-Length", strconv.FormatInt(f.Size, 10))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'")

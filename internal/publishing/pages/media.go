@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -101,24 +100,10 @@ func (p *Pages) media(w http.ResponseWriter, r *http.Request, v visit) error {
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("ETag", `"`+f.ServedHash+`"`)
 	if !f.IsImage() && !f.IsVideo() {
-		h.Set("Content-Disposition", `attachment; filename*=UTF-8''`+escapeName(f.Name))
+		h.Set("Content-Disposition", web.Attachment(f.Name))
 	}
 	http.ServeContent(w, r, "", time.Time{}, f)
 	return nil
-}
-
-// escapeName writes a file name as RFC 8187 asks.
-func escapeName(name string) string {
-	var b strings.Builder
-	const hex = "0123456789ABCDEF"
-	for _, c := range []byte(name) {
-		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_' {
-			b.WriteByte(c)
-		} else {
-			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
-		}
-	}
-	return b.String()
 }
 
 // mediaCard is the entry of one file in the editor's list, for the script that
