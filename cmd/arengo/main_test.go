@@ -182,6 +182,38 @@ func TestWrongSettingIsSaidInWords(t *testing.T) {
 	}
 }
 
+// The mail server gives a letter back for good when its command fails in any way but
+// one (sysexits.h): whatever is wrong may be mended, and then the letter counts.
+func TestBounceFailsOnlyForNow(t *testing.T) {
+	c := cli{t, filepath.Join(t.TempDir(), "dati")}
+	config := filepath.Join(t.TempDir(), "arengo.toml")
+	if err := os.WriteFile(config, []byte("nosuch = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const letter = "From: a@b.it\n\nno report\n"
+	for name, args := range map[string][]string{
+		"no installation":      {"bounce"},
+		"nobody at the socket": {"bounce", "--socket", filepath.Join(t.TempDir(), "s")},
+		"a wrong flag":         {"bounce", "--nosuch"},
+		"a word too many":      {"bounce", "letter"},
+		"a wrong setting":      {"bounce", "--config", config},
+		"no such file":         {"bounce", "--config", config + "x"},
+	} {
+		if code, _, errs := c.run(letter, args...); code != exitLater || errs == "" {
+			t.Errorf("%s: ends with %d, %q", name, code, errs)
+		}
+	}
+	c.ok("", "institution", "create", "--name", "Comune di Cesate")
+	for name, text := range map[string]string{"no report": letter, "nothing": "", "no letter": "\x00\xff", "a report of nothing of ours": "From: MAILER-DAEMON@b.it\nX-Failed-Recipients: a@b.it\nSubject: Undelivered\n\n<x@y.it>\n"} {
+		if code, _, errs := c.run(text, "bounce"); code != exitDone {
+			t.Errorf("%s: ends with %d, %q", name, code, errs)
+		}
+	}
+	if code, out, _ := c.run("", "bounce", "--help"); code != exitDone || !strings.Contains(out, "--socket") {
+		t.Errorf("help: %d, %q", code, out)
+	}
+}
+
 // What the machine says is said in words too, with the thing it is about.
 func TestMachinesAnswersAreSaidInWords(t *testing.T) {
 	if os.Getuid() == 0 {

@@ -310,8 +310,14 @@ func idsIn(p *loose.Part) (ids []string) {
 		p.Walk(func(part *loose.Part) bool {
 			for _, f := range part.Header {
 				look([]byte(f.Value))
+				if strings.Contains(f.Value, "=?") {
+					look([]byte(loose.Words(f.Value)))
+				}
 			}
 			look(part.Body)
+			if bytes.IndexByte(part.Body, 0) >= 0 { // letters of two bytes
+				look([]byte(part.Text()))
+			}
 			// Some programs break long lines, and a name in two.
 			look(lineEnds.ReplaceAll(part.Body, nil))
 			if inner := part.Inner(); inner != nil && depth < maxInner {
@@ -330,7 +336,7 @@ func idAround(b []byte, at int) string {
 	for from > 0 && at-from <= maxIDSide && isIDByte(b[from-1]) {
 		from--
 	}
-	for to < len(b) && to-at <= maxIDSide && isIDByte(b[to]) {
+	for to < len(b) && to-at <= maxIDSide && (b[to] == '.' || b[to] == '-' || isIDByte(b[to]) && strings.IndexByte(idSigns, b[to]) < 0) {
 		to++
 	}
 	id := strings.Trim(string(b[from:to]), ".")
@@ -340,10 +346,13 @@ func idAround(b []byte, at int) string {
 	return id
 }
 
-const maxIDSide = 200 // bytes
+const (
+	maxIDSide = 200 // bytes
+	idSigns   = "!#$%&*+/=?^_{|}~.-"
+)
 
 func isIDByte(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&*+/=?^_{|}~.-", c) >= 0
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(idSigns, c) >= 0
 }
 
 var lineEnds = regexp.MustCompile(`=?\r?\n[ \t>]*`)

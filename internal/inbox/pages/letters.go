@@ -38,6 +38,10 @@ type asideRow struct {
 	When                time.Time
 }
 
+// asideShown bounds the text of each letter on the page, in characters: enough to know
+// what it is. All of it is there once it is taken in.
+const asideShown = 3000
+
 // letters shows what did not become a conversation.
 func (p *Pages) letters(w http.ResponseWriter, r *http.Request, v visit) error {
 	page := lettersPage{MayAnswer: v.actor.May(people.Answer)}
@@ -94,6 +98,9 @@ func (v visit) aside(a inbox.Aside) asideRow {
 	}
 	if a.Said.Whole != "" && a.Said.Report == nil {
 		row.Text = a.Said.Whole
+	}
+	if r := []rune(row.Text); len(r) > asideShown {
+		row.Text = string(r[:asideShown]) + "…"
 	}
 	var names []string
 	for _, f := range a.Said.Files {
