@@ -134,12 +134,15 @@ func (b *body) attach(p *loose.Part, inside int) (text string) {
 	if inner := p.Inner(); inner != nil && inside < maxInside {
 		return b.passed(inner, inside+1)
 	}
+	if signed := signedText(p); signed != nil && inside < maxInside {
+		text = b.gather(loose.Read(signed), inside+1) // and the block is kept: it is the proof
+	}
 	if len(b.files) >= maxFiles {
 		b.more++
-		return ""
+		return text
 	}
 	b.files = append(b.files, channel.SaidFile{Name: fileName(p), ContentType: p.Kind, Size: int64(len(p.Body)), Content: p.Body})
-	return ""
+	return text
 }
 
 // passed is a letter within the letter, below the lines that say whose it is.
