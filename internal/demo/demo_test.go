@@ -71,6 +71,11 @@ func TestTheTown(t *testing.T) {
 	w, a := filled(t)
 	t.Run("has all that a visitor should find", func(t *testing.T) { w.counts(t, a) })
 	t.Run("has no broken page for anybody", func(t *testing.T) { crawlAll(t, w, a) })
+	t.Run("has no form that cannot be sent", func(t *testing.T) {
+		for _, who := range []string{"citizen", "comune", "admin"} {
+			pressAll(t, a.Handler(), w, who)
+		}
+	})
 	t.Run("is filled once", func(t *testing.T) {
 		before := len(w.square.Posts("comune_cesate"))
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)

@@ -227,15 +227,10 @@ func (f Field) Describes() string {
 	return ""
 }
 
-// MustFill tells whether the browser is asked to refuse an empty field. A select
-// that always has a choice cannot be empty, and the HTML standard forbids to
-// require it.
-func (f Field) MustFill() bool {
-	if f.Type == "select" && !f.Multiple && (len(f.Options) == 0 || f.Options[0].Value != "") {
-		return false
-	}
-	return f.Required
-}
+// MustFill tells whether the browser is asked to refuse an empty field. A select of
+// one always has a choice, for which we say ourselves whether it will do: an option
+// without a value means "all" or "nobody" here, and required, it could not be sent.
+func (f Field) MustFill() bool { return f.Required && (f.Type != "select" || f.Multiple) }
 
 // Has tells whether a choice is made.
 func (f Field) Has(value string) bool {
