@@ -24,10 +24,10 @@ func TestEarlierLettersKeepTheirOutcome(t *testing.T) {
 		if err := old.InTx(t.Context(), func(tx *db.Tx) error {
 			for _, q := range []string{
 				`INSERT INTO institution (id, slug, name, created_at) VALUES ('i', 'i', 'Comune', 1)`,
-				`INSERT INTO subscriber (institution_id, id, email, locale, cadence, state, confirmed_at, changed_at) VALUES ('i', 'anna', 'anna@example.org', 'it', 'immediate', 'active', 1, 1)`,
-				`INSERT INTO issue (institution_id, id, origin, kind, title, items, state, created_at) VALUES ('i', 'issue', 'k', 'message', 'Avviso', '[]', 'done', 1)`,
+				`INSERT INTO subscriber (institution_id, id, email, locale, cadence, state, confirmed_at, changed_at) VALUES ('i', '0199aaaa-1111-7222-8333-444455556666', 'anna@example.org', 'it', 'immediate', 'active', 1, 1)`,
+				`INSERT INTO issue (institution_id, id, origin, kind, title, items, state, created_at) VALUES ('i', '0199cccc-1111-7222-8333-444455556666', 'k', 'message', 'Avviso', '[]', 'done', 1)`,
 				`INSERT INTO recipient (institution_id, issue_id, subscriber_id, state, message_id, code, changed_at) VALUES
-					('i', 'issue', 'anna', 'sent', 'anna.issue@comune.example', '250', 5), ('i', 'issue', 'bea', 'refused', 'bea.issue@comune.example', '550 5.1.1', 6)`,
+					('i', '0199cccc-1111-7222-8333-444455556666', '0199aaaa-1111-7222-8333-444455556666', 'sent', '0199aaaa-1111-7222-8333-444455556666.0199cccc-1111-7222-8333-444455556666@comune.example', '250', 5), ('i', '0199cccc-1111-7222-8333-444455556666', '0199bbbb-1111-7222-8333-444455556666', 'refused', '0199bbbb-1111-7222-8333-444455556666.0199cccc-1111-7222-8333-444455556666@comune.example', '550 5.1.1', 6)`,
 			} {
 				if _, err := tx.Exec(t.Context(), q); err != nil {
 					return err
@@ -49,13 +49,13 @@ func TestEarlierLettersKeepTheirOutcome(t *testing.T) {
 			}
 			return all
 		}
-		if got := strings.Join(rows(), ", "); got != "anna sent  5, bea refused 550 5.1.1 6" {
+		if got := strings.Join(rows(), ", "); got != "0199aaaa-1111-7222-8333-444455556666 sent  5, 0199bbbb-1111-7222-8333-444455556666 refused 550 5.1.1 6" {
 			t.Fatal(got)
 		}
-		if n, err := ReceiveBounce(t.Context(), old, strings.NewReader(report("anna.issue@comune.example")), db.When(9)); n != 1 || err != nil {
+		if n, err := ReceiveBounce(t.Context(), old, strings.NewReader(report("0199aaaa-1111-7222-8333-444455556666.0199cccc-1111-7222-8333-444455556666@comune.example")), db.When(9)); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
-		if got := rows()[0]; got != "anna refused 5.1.1 9" {
+		if got := rows()[0]; got != "0199aaaa-1111-7222-8333-444455556666 refused 5.1.1 9" {
 			t.Error(got)
 		}
 	})
