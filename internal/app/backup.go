@@ -95,7 +95,7 @@ func pack(ctx context.Context, d *db.DB, store blob.Store, w io.Writer, now time
 			}
 			m.Tables = append(m.Tables, t)
 		}
-		hashes, err = namedMedia(ctx, tx)
+		hashes, err = namedMedia(ctx, tx, tables)
 		return err
 	})
 	if err != nil {

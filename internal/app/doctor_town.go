@@ -132,7 +132,12 @@ func (x *doctor) media(ctx context.Context) {
 		return
 	}
 	var names []string
-	if err := x.d.Read(ctx, func(tx *db.Tx) (err error) { names, err = namedMedia(ctx, tx); return err }); err != nil {
+	tables, err := db.Tables()
+	if err != nil {
+		x.failed("media", "", err)
+		return
+	}
+	if err := x.d.Read(ctx, func(tx *db.Tx) (err error) { names, err = namedMedia(ctx, tx, tables); return err }); err != nil {
 		x.failed("media", "", err)
 		return
 	}
