@@ -188,6 +188,7 @@ type Rich struct {
 // Event is when and where something takes place.
 type Event struct {
 	Start, End time.Time // End is zero when it is not known
+	Days       bool      // it takes whole days; End is the midnight after the last
 	Zone       string    // IANA
 	Where      string
 	Lat, Lon   *float64

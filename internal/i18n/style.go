@@ -58,6 +58,24 @@ func (p *Printer) DateTime(t time.Time) string { return p.Date(t) + p.at() + p.T
 // DateTimeShort is a moment for lists and tables: "4 mag 2026, 18:30".
 func (p *Printer) DateTimeShort(t time.Time) string { return p.DateShort(t) + ", " + p.Time(t) }
 
+// Span says when something takes place, from start to end; a zero end is not known.
+// Of whole days, end is the midnight after the last.
+func (p *Printer) Span(start, end time.Time, days bool) string {
+	switch {
+	case days:
+		first, last := p.Date(start), p.Date(end.In(p.loc).AddDate(0, 0, -1))
+		if end.IsZero() || first == last {
+			return p.T("when.day", first)
+		}
+		return p.T("when.days", first, last)
+	case !end.After(start):
+		return p.DateTime(start)
+	case p.Date(start) == p.Date(end):
+		return p.DateTime(start) + "–" + p.Time(end)
+	}
+	return p.T("when.hours", p.DateTime(start), p.DateTime(end))
+}
+
 func (p *Printer) at() string {
 	if p.lang == Italian {
 		return ", ore "

@@ -184,8 +184,8 @@ func (l *List) published(ctx context.Context, tx *db.Tx, i institution.Instituti
 	return db.All(ctx, tx, func(s db.Scanner) (it Item, err error) {
 		var slug, media, tags string
 		var profile *string
-		var event int64
-		if err := s.Scan(&it.MessageID, &it.ProfileID, &profile, &slug, &it.Lang, &it.Title, &it.Text, &media, &tags, &event); err != nil {
+		var event, end int64
+		if err := s.Scan(&it.MessageID, &it.ProfileID, &profile, &slug, &it.Lang, &it.Title, &it.Text, &media, &tags, &event, &end, &it.EventDays); err != nil {
 			return it, err
 		}
 		if profile != nil {
@@ -195,9 +195,13 @@ func (l *List) published(ctx context.Context, tx *db.Tx, i institution.Instituti
 		if event > 0 {
 			t := db.When(event)
 			it.Event = &t
+			if end > 0 {
+				t := db.When(end)
+				it.EventEnd = &t
+			}
 		}
 		return it, l.decorate(i, &it, media, tags)
-	}, `SELECT p.message_id, p.profile_id, f.name, p.slug, p.lang, p.title, p.summary, p.media, p.tags, p.event_start
+	}, `SELECT p.message_id, p.profile_id, f.name, p.slug, p.lang, p.title, p.summary, p.media, p.tags, p.event_start, p.event_end, p.event_days
 		FROM publication p LEFT JOIN profile f ON f.institution_id = p.institution_id AND f.id = p.profile_id
 		WHERE p.institution_id = $1 AND p.withdrawn_at = 0 AND p.published_at > $2 AND p.published_at <= $3
 		ORDER BY p.published_at DESC, p.message_id DESC LIMIT $4`, i.ID, db.At(since), db.At(until), maxItems)

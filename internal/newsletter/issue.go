@@ -69,6 +69,8 @@ type Item struct {
 	Tags      []string   `json:"tags,omitempty"` // folded
 	Pictures  []Picture  `json:"pictures,omitempty"`
 	Event     *time.Time `json:"event,omitempty"`
+	EventEnd  *time.Time `json:"event_end,omitempty"`
+	EventDays bool       `json:"event_days,omitempty"` // see publication.event_days
 }
 
 // Picture is a photograph that a letter shows from the site.

@@ -152,7 +152,11 @@ func (w *writer) common(items []Item, locale, token string, now time.Time) (mail
 func showItem(p *i18n.Printer, it Item, head bool) shownItem {
 	out := shownItem{Title: it.Title, Link: it.Link, Lang: it.Lang, Meta: it.Profile, Pictures: it.Pictures, Head: head, Read: p.T("newsletter.letter.read")}
 	if it.Event != nil {
-		out.Meta = strings.TrimPrefix(out.Meta+" · "+p.DateTime(*it.Event), " · ")
+		var end time.Time
+		if it.EventEnd != nil {
+			end = *it.EventEnd
+		}
+		out.Meta = strings.TrimPrefix(out.Meta+" · "+p.Span(*it.Event, end, it.EventDays), " · ")
 	}
 	for _, part := range strings.Split(it.Text, "\n\n") {
 		if part = strings.TrimSpace(part); part != "" {

@@ -70,14 +70,6 @@ type Attachment struct {
 	Caption string `json:"caption,omitempty"`
 }
 
-// Event is when something happens. Walls are local times "2026-05-04T18:30" in
-// the institution's zone; End may be empty.
-type Event struct {
-	Start string `json:"start"`
-	End   string `json:"end,omitempty"`
-	Where string `json:"where,omitempty"`
-}
-
 // Place is a point on a map, WGS 84 degrees.
 type Place struct {
 	Name string  `json:"name,omitempty"`
@@ -255,20 +247,8 @@ func (c Content) ready(files map[string]Media, loc *time.Location) error {
 			f.Add("alt-"+m.MediaID, "message.alt.long", i+1, MaxAlt)
 		}
 	}
-	if e := c.Event; e != nil {
-		start, err := ParseWall(e.Start, loc)
-		if err != nil {
-			f.Add("event_start", wallKey(err, "message.event.start.form"))
-		}
-		if e.End != "" {
-			end, err2 := ParseWall(e.End, loc)
-			switch {
-			case err2 != nil:
-				f.Add("event_end", wallKey(err2, "message.event.end.form"))
-			case err == nil && end.At.Before(start.At):
-				f.Add("event_end", "message.event.order")
-			}
-		}
+	if c.Event != nil {
+		c.Event.span(loc, &f)
 	}
 	return f.Err()
 }

@@ -2,7 +2,6 @@ package publishing
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"codeberg.org/arengo/arengo/internal/channel"
@@ -68,14 +67,11 @@ func (d *Desk) rich(c Content, inst institution.Institution) (*channel.Rich, err
 	if c.Event == nil {
 		return r, nil
 	}
-	start, err := ParseWall(c.Event.Start, inst.Location())
-	if err != nil {
+	span, known := c.Event.Span(inst.Location())
+	if !known {
 		return r, nil
 	}
-	r.Event = &channel.Event{Start: start.At, Zone: inst.Zone, Where: c.Event.Where}
-	if end, err := ParseWall(c.Event.End, inst.Location()); err == nil {
-		r.Event.End = end.At
-	}
+	r.Event = &channel.Event{Start: span.Start, End: span.End, Days: span.Days, Zone: inst.Zone, Where: c.Event.Where}
 	if c.Place != nil {
 		r.Event.Lat, r.Event.Lon = &c.Place.Lat, &c.Place.Lon
 		if r.Event.Where == "" {
@@ -99,22 +95,4 @@ func (d *Desk) cardImage(ctx context.Context, c Content, files map[string]Media,
 		}
 	}
 	return nil, nil
-}
-
-// eventLine says when and where in figures, which need no translation:
-// "04/05/2026, 18:30 · Piazza Grande".
-func eventLine(e *Event, inst institution.Institution) string {
-	if e == nil {
-		return ""
-	}
-	w, err := ParseWall(e.Start, inst.Location())
-	if err != nil {
-		return ""
-	}
-	at := w.At.In(inst.Location())
-	line := fmt.Sprintf("%s, %s", at.Format("02/01/2006"), at.Format("15:04"))
-	if e.Where != "" {
-		line += " · " + e.Where
-	}
-	return line
 }

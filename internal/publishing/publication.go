@@ -212,20 +212,6 @@ func (d *Desk) changes(a, b Content, base string) (out []Change) {
 	return out
 }
 
-func (e *Event) words() string {
-	if e == nil {
-		return ""
-	}
-	s := e.Start
-	if e.End != "" {
-		s += " – " + e.End
-	}
-	if e.Where != "" {
-		s += ", " + e.Where
-	}
-	return s
-}
-
 func (p *Place) words() string {
 	if p == nil {
 		return ""
@@ -276,16 +262,11 @@ func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, p
 	if corrections == nil {
 		corrections = []Correction{}
 	}
-	var start, end int64
+	var span Span
 	place := ""
-	if e := c.Event; e != nil {
-		place = e.Where
-		if w, err := ParseWall(e.Start, inst.Location()); err == nil {
-			start = db.At(w.At)
-		}
-		if w, err := ParseWall(e.End, inst.Location()); err == nil {
-			end = db.At(w.At)
-		}
+	if c.Event != nil {
+		span, _ = c.Event.Span(inst.Location())
+		place = c.Event.Where
 	}
 	var lat, lon *float64
 	if c.Place != nil {
@@ -300,15 +281,15 @@ func (d *Desk) publish(ctx context.Context, tx *db.Tx, m Message, slug string, p
 	}
 	_, err = tx.Exec(ctx, `
 		INSERT INTO publication (institution_id, message_id, profile_id, slug, kind, category, lang, title, summary, body_html, body_text,
-			media, tags, event_start, event_end, place, lat, lon, rev, published_at, corrected_at, corrections, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
+			media, tags, event_start, event_end, event_days, place, lat, lon, rev, published_at, corrected_at, corrections, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 		ON CONFLICT (institution_id, message_id) DO UPDATE SET
 			kind = excluded.kind, category = excluded.category, lang = excluded.lang, title = excluded.title, summary = excluded.summary,
 			body_html = excluded.body_html, body_text = excluded.body_text, media = excluded.media, tags = excluded.tags,
-			event_start = excluded.event_start, event_end = excluded.event_end, place = excluded.place, lat = excluded.lat, lon = excluded.lon,
+			event_start = excluded.event_start, event_end = excluded.event_end, event_days = excluded.event_days, place = excluded.place, lat = excluded.lat, lon = excluded.lon,
 			rev = excluded.rev, corrected_at = excluded.corrected_at, corrections = excluded.corrections, updated_at = excluded.updated_at`,
 		m.InstitutionID, m.ID, c.ProfileID, slug, c.Kind(), c.Category, c.Lang, c.Title, Summary(d.writing.Words(c.Body), 200), html, plain,
-		asJSON(media), asJSON(tags), start, end, place, lat, lon, m.Rev, db.At(publishedAt), correctedAt, asJSON(corrections), db.At(d.clock()))
+		asJSON(media), asJSON(tags), db.At(span.Start), db.At(span.End), span.Days, place, lat, lon, m.Rev, db.At(publishedAt), correctedAt, asJSON(corrections), db.At(d.clock()))
 	if err != nil {
 		return err
 	}
@@ -434,7 +415,7 @@ func unindex(ctx context.Context, tx *db.Tx, m Message) error {
 func withdrawPublication(ctx context.Context, tx *db.Tx, m Message, reason string, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		UPDATE publication SET withdrawn_at = $3, withdrawal = $4, updated_at = $3, summary = '', body_html = '', body_text = '',
-			media = '[]', corrections = '[]', event_start = 0, event_end = 0, place = '', lat = NULL, lon = NULL
+			media = '[]', corrections = '[]', event_start = 0, event_end = 0, event_days = FALSE, place = '', lat = NULL, lon = NULL
 		WHERE institution_id = $1 AND message_id = $2`, m.InstitutionID, m.ID, db.At(now), reason)
 	if err != nil {
 		return err

@@ -93,8 +93,7 @@ func (i item) event(l *lines, zone *time.Location) {
 	l.add("DTSTAMP", utc(i.updated()))
 	l.add("LAST-MODIFIED", utc(i.updated()))
 	l.add("SEQUENCE", strconv.FormatInt(max(0, i.Rev-1), 10))
-	l.at("DTSTART", i.EventStart, zone)
-	l.at("DTEND", i.Ends(), zone)
+	i.times(l, zone)
 	l.text("SUMMARY", i.Title)
 	l.text("DESCRIPTION", strings.TrimSpace(i.Text+"\n\n"+i.URL))
 	l.text("LOCATION", i.Place)
@@ -112,6 +111,21 @@ func (i item) event(l *lines, zone *time.Location) {
 	l.add("STATUS", "CONFIRMED")
 	l.add("TRANSP", "TRANSPARENT")
 	l.add("END", "VEVENT")
+}
+
+// times writes when an event is. Without a known end it has none (3.6.1); of whole
+// days the end is the day after the last.
+func (i item) times(l *lines, zone *time.Location) {
+	if i.EventDays {
+		const date = "20060102"
+		l.add("DTSTART;VALUE=DATE", i.EventStart.In(zone).Format(date))
+		l.add("DTEND;VALUE=DATE", i.EventEnd.In(zone).Format(date))
+		return
+	}
+	l.at("DTSTART", i.EventStart, zone)
+	if i.EventEnd.After(i.EventStart) {
+		l.at("DTEND", i.EventEnd, zone)
+	}
 }
 
 // messageEvent is the event of one message, to add to a calendar.

@@ -3,6 +3,7 @@ package site
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 )
 
 // JSON Feed 1.1 (jsonfeed.org/version/1.1).
@@ -54,7 +55,7 @@ type jsonFile struct {
 
 // jsonEvent is our extension: when what the message announces happens.
 type jsonEvent struct {
-	Start string `json:"start"`
+	Start string `json:"start"` // a moment, or a day of an event that takes whole days
 	End   string `json:"end,omitempty"`
 	Place string `json:"place,omitempty"`
 }
@@ -82,10 +83,7 @@ func (f feed) json() ([]byte, error) {
 			e.Attachments = append(e.Attachments, jsonFile{m.URL, m.Type, m.Alt, m.Size})
 		}
 		if i.IsEvent() {
-			e.Event = &jsonEvent{Start: f.rfc3339(i.EventStart), Place: i.Place}
-			if !i.EventEnd.IsZero() {
-				e.Event.End = f.rfc3339(i.EventEnd)
-			}
+			e.Event = i.when(f)
 		}
 		doc.Items = append(doc.Items, e)
 	}
@@ -95,4 +93,16 @@ func (f feed) json() ([]byte, error) {
 	enc.SetEscapeHTML(false)
 	err := enc.Encode(doc)
 	return b.Bytes(), err
+}
+
+func (i item) when(f feed) *jsonEvent {
+	e := &jsonEvent{Start: f.rfc3339(i.EventStart), Place: i.Place}
+	if !i.EventEnd.IsZero() {
+		e.End = f.rfc3339(i.EventEnd)
+	}
+	if i.EventDays {
+		e.Start = i.EventStart.In(f.Zone).Format(time.DateOnly)
+		e.End = i.EventEnd.In(f.Zone).AddDate(0, 0, -1).Format(time.DateOnly)
+	}
+	return e
 }

@@ -11,7 +11,6 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/fault"
-	"codeberg.org/arengo/arengo/internal/i18n"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/web/layout"
@@ -27,6 +26,7 @@ type card struct {
 	Day     string // of an event: "4"
 	Month   string // of an event: "mag"
 	Moment  string // of an event, in words
+	Stamp   string // the same for machines: its start
 }
 
 func (s *Site) cards(v *visit, all []Publication) []card {
@@ -44,20 +44,10 @@ func (s *Site) card(v *visit, p Publication) card {
 		if words := strings.Fields(t.DateShort(p.EventStart)); len(words) > 1 {
 			c.Day, c.Month = words[0], words[1]
 		}
-		c.Moment = eventWords(t, p)
+		c.Moment = t.Span(p.EventStart, p.EventEnd, p.EventDays)
+		c.Stamp = instant(v.i, p.EventStart, p.EventDays)
 	}
 	return c
-}
-
-// eventWords say when an event is: one day with its hours, or from one to another.
-func eventWords(t *i18n.Printer, p Publication) string {
-	switch {
-	case p.EventEnd.IsZero():
-		return t.DateTime(p.EventStart)
-	case t.Date(p.EventStart) == t.Date(p.EventEnd):
-		return t.DateTime(p.EventStart) + "–" + t.Time(p.EventEnd)
-	}
-	return t.T("site.event.from_to", t.DateTime(p.EventStart), t.DateTime(p.EventEnd))
 }
 
 // capture keeps what the kit renders.

@@ -24,7 +24,8 @@ type Publication struct {
 	Media               []Media
 	Tags                []Tag
 	EventStart          time.Time // zero when it announces no event
-	EventEnd            time.Time // zero when no end was given
+	EventEnd            time.Time // zero when no end was given; of whole days, the midnight after the last
+	EventDays           bool      // the event takes whole days
 	Place               string
 	Lat, Lon            *float64
 	Rev                 int64
@@ -89,7 +90,8 @@ func (p Publication) Path() string { return "/m/" + url.PathEscape(p.Slug) }
 // IsEvent reports whether the message announces something that happens.
 func (p Publication) IsEvent() bool { return !p.EventStart.IsZero() }
 
-// Ends is when the event is over: without a given end, two hours after it began.
+// Ends is when lists no longer show the event as one that comes: without a given
+// end, two hours after it began. Nobody is told that it ends then.
 func (p Publication) Ends() time.Time {
 	if p.EventEnd.IsZero() {
 		return p.EventStart.Add(2 * time.Hour)
@@ -227,7 +229,7 @@ func (m Media) Format() string {
 	return strings.ToUpper(sub)
 }
 
-const shortColumns = `message_id, profile_id, slug, kind, category, lang, title, summary, media, tags, event_start, event_end,
+const shortColumns = `message_id, profile_id, slug, kind, category, lang, title, summary, media, tags, event_start, event_end, event_days,
 	place, lat, lon, rev, published_at, corrected_at, withdrawn_at, withdrawal, updated_at`
 
 const fullColumns = shortColumns + `, body_html, body_text, corrections`
@@ -239,7 +241,7 @@ func scanFull(s db.Scanner) (Publication, error)  { return scanWith(s, true) }
 func scanWith(s db.Scanner, full bool) (p Publication, err error) {
 	var media, tags, html, corrections string
 	var start, end, published, corrected, withdrawn, updated int64
-	dest := []any{&p.ID, &p.ProfileID, &p.Slug, &p.Kind, &p.Category, &p.Lang, &p.Title, &p.Summary, &media, &tags, &start, &end,
+	dest := []any{&p.ID, &p.ProfileID, &p.Slug, &p.Kind, &p.Category, &p.Lang, &p.Title, &p.Summary, &media, &tags, &start, &end, &p.EventDays,
 		&p.Place, &p.Lat, &p.Lon, &p.Rev, &published, &corrected, &withdrawn, &p.Withdrawal, &updated}
 	if full {
 		dest = append(dest, &html, &p.Text, &corrections)

@@ -87,11 +87,11 @@ func images(v *visit, p Publication) []any {
 func event(v *visit, c card, organiser map[string]any, images []any) map[string]any {
 	e := map[string]any{
 		"@context": "https://schema.org", "@type": "Event", "name": c.Title, "description": c.Summary, "url": v.url(c.Path()), "inLanguage": c.Lang,
-		"startDate": stamp(v.i, c.EventStart), "eventStatus": "https://schema.org/EventScheduled", "organizer": organiser,
+		"startDate": instant(v.i, c.EventStart, c.EventDays), "eventStatus": "https://schema.org/EventScheduled", "organizer": organiser,
 		"eventAttendanceMode": "https://schema.org/OfflineEventAttendanceMode",
 	}
-	if !c.EventEnd.IsZero() {
-		e["endDate"] = stamp(v.i, c.EventEnd)
+	if end := ended(v.i, c.Publication); end != "" {
+		e["endDate"] = end
 	}
 	if images != nil {
 		e["image"] = images
@@ -105,6 +105,25 @@ func event(v *visit, c card, organiser map[string]any, images []any) map[string]
 	}
 	e["location"] = place
 	return e
+}
+
+// instant is when an event begins or ends: a day, or a moment of one.
+func instant(i institution.Institution, t time.Time, days bool) string {
+	if days {
+		return t.In(i.Location()).Format(time.DateOnly)
+	}
+	return stamp(i, t)
+}
+
+// ended is when an event ends, or its last day; empty when nobody said.
+func ended(i institution.Institution, p Publication) string {
+	switch {
+	case p.EventEnd.IsZero():
+		return ""
+	case p.EventDays:
+		return instant(i, p.EventEnd.In(i.Location()).AddDate(0, 0, -1), true)
+	}
+	return stamp(i, p.EventEnd)
 }
 
 // stamp is a moment with the offset of the institution's zone.

@@ -170,6 +170,7 @@ type note struct {
 	Tags                                 []string
 	Media                                []site.Media
 	Start, End                           time.Time
+	Days                                 bool
 	Place                                string
 	Lat, Lon                             *float64
 	Published                            time.Time
@@ -224,10 +225,10 @@ func (w *town) publish(n note) string {
 	w.must(w.db.InTx(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO publication (institution_id, message_id, profile_id, slug, kind, category, lang, title, summary, body_html, body_text, media, tags,
-				event_start, event_end, place, lat, lon, rev, published_at, corrected_at, corrections, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1, $19, $20, $21, $19)`,
+				event_start, event_end, place, lat, lon, rev, published_at, corrected_at, corrections, updated_at, event_days)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1, $19, $20, $21, $19, $22)`,
 			w.i.ID, n.ID, w.profiles[n.Profile].ID, slug, kind, n.Category, n.Lang, n.Title, publishing.Summary(writing.Words(n.Body), 200), html, plain, w.json(n.Media), w.json(tags),
-			db.At(n.Start), db.At(n.End), n.Place, n.Lat, n.Lon, db.At(n.Published), corrected, w.json(n.Corrections)); err != nil {
+			db.At(n.Start), db.At(n.End), n.Place, n.Lat, n.Lon, db.At(n.Published), corrected, w.json(n.Corrections), n.Days); err != nil {
 			return err
 		}
 		if err := w.found(ctx, tx, n.ID, slices.Sorted(maps.Keys(publishing.Stems(plain+" "+n.Title, n.Lang))), slices.Sorted(maps.Keys(publishing.Stems(n.Title, n.Lang)))...); err != nil {
@@ -260,6 +261,10 @@ func (w *town) withdraw(path, reason string) {
 	w.must(w.db.InTx(ctx, func(tx *db.Tx) error {
 		if _, err := tx.Exec(ctx, `UPDATE publication SET withdrawn_at = $3, withdrawal = $4, updated_at = $3, summary = '', body_html = '', body_text = '', media = '[]'
 			WHERE institution_id = $1 AND slug = $2`, w.i.ID, strings.TrimPrefix(path, "/m/"), db.At(w.now), reason); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM publication_word WHERE publication = (SELECT number FROM publication WHERE institution_id = $1 AND slug = $2)`,
+			w.i.ID, strings.TrimPrefix(path, "/m/")); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `UPDATE institution SET version = version + 1 WHERE id = $1`, w.i.ID)

@@ -16,6 +16,7 @@ import (
 //
 //	t "key" args…       text of the catalogue
 //	date, dateShort, datetime, datetimeShort, time, month   a time.Time in words
+//	span START END DAYS when something takes place, see i18n.Printer.Span
 //	iso                 a time.Time for <time datetime> and data attributes
 //	relative            how far from now
 //	number, bytes, percent, money
@@ -29,7 +30,7 @@ import (
 //	readable            a handle, address or host with its accents: for eyes only
 func (k *Kit) funcs(p *i18n.Printer) template.FuncMap {
 	return template.FuncMap{
-		"t": p.T, "date": p.Date, "dateShort": p.DateShort, "datetime": p.DateTime, "datetimeShort": p.DateTimeShort,
+		"t": p.T, "date": p.Date, "dateShort": p.DateShort, "datetime": p.DateTime, "span": p.Span, "datetimeShort": p.DateTimeShort,
 		"time": p.Time, "month": p.Month, "number": p.Number, "bytes": p.Bytes, "percent": p.Percent, "money": p.Money,
 		"iso":      func(t time.Time) string { return t.In(p.Location()).Format(time.RFC3339) },
 		"relative": func(t time.Time) string { return p.Relative(k.now(), t) },

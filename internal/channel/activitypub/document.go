@@ -92,7 +92,10 @@ func (a actor) event(d *vocab.Post, w *words, p channel.Post) {
 		StartTime: vocab.Time{Time: e.Start.In(zone)}, Timezone: zone.String(), Status: vocab.Confirmed, UUID: p.Key, Category: "MEETING",
 		JoinMode: "external", ExternalParticipationURL: p.Link, CommentsEnabled: true,
 	}
-	if !e.End.IsZero() {
+	switch {
+	case e.Days: // its last second: the midnight after it would be another day
+		d.EndTime = vocab.Time{Time: e.End.In(zone).Add(-time.Second)}
+	case !e.End.IsZero():
 		d.EndTime = vocab.Time{Time: e.End.In(zone)}
 	}
 	if e.Where != "" || e.Lat != nil {
@@ -109,17 +112,7 @@ func (a actor) when(e channel.Event, zone *time.Location, lang string) string {
 	if lang == "" {
 		lang = a.Locale
 	}
-	t := a.bundle.For(lang, zone)
-	start := e.Start.In(zone)
-	line := t.Date(start) + ", " + t.Time(start)
-	if e.End.IsZero() {
-		return line
-	}
-	end := e.End.In(zone)
-	if end.Format(time.DateOnly) == start.Format(time.DateOnly) {
-		return line + "–" + t.Time(end)
-	}
-	return line + " – " + t.Date(end) + ", " + t.Time(end)
+	return a.bundle.For(lang, zone).Span(e.Start, e.End, e.Days)
 }
 
 func (a actor) article(d *vocab.Post, w *words, p channel.Post) {

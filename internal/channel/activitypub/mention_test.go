@@ -109,9 +109,9 @@ func TestEventReadsWellWhateverAServerShows(t *testing.T) {
 		written bool
 		want    []string
 	}{
-		"an event":              {start.Add(2 * time.Hour), "", false, []string{"<strong>Letture in piazza</strong>", "sabato 5 dicembre 2026, 15:00–17:00<br>Piazza Roma", "Storie per tutti", "href=\"" + w.origin + "/a\""}},
-		"without an end":        {time.Time{}, "", false, []string{"sabato 5 dicembre 2026, 15:00<br>Piazza Roma"}},
-		"of several days":       {start.Add(49 * time.Hour), "", false, []string{"sabato 5 dicembre 2026, 15:00 – lunedì 7 dicembre 2026, 16:00"}},
+		"an event":              {start.Add(2 * time.Hour), "", false, []string{"<strong>Letture in piazza</strong>", "sabato 5 dicembre 2026, ore 15:00–17:00<br>Piazza Roma", "Storie per tutti", "href=\"" + w.origin + "/a\""}},
+		"without an end":        {time.Time{}, "", false, []string{"sabato 5 dicembre 2026, ore 15:00<br>Piazza Roma"}},
+		"of several days":       {start.Add(49 * time.Hour), "", false, []string{"da sabato 5 dicembre 2026, ore 15:00 a lunedì 7 dicembre 2026, ore 16:00"}},
 		"with a warning":        {time.Time{}, "Luci intermittenti", false, []string{"Letture in piazza"}},
 		"in an officer's words": {time.Time{}, "", true, []string{"Letture in piazza", "sabato 5 dicembre", "Scritto a mano"}},
 	} {

@@ -201,6 +201,29 @@ func TestPreviewLeavesTheFieldInUseAlone(t *testing.T) {
 	p.WaitGone("#look-" + w.channels[0].ID)
 }
 
+// A feast of three days is typed with two dates, on a phone, and looks like one.
+func TestEventOfSeveralDaysIsWrittenOnAPhone(t *testing.T) {
+	w := newTown(t)
+	b, base := w.open(t)
+	p := b.Open(t, base+"/io-sono/writer", testkit.Wide(360))
+	p.Goto(base + "/redazione/messaggi/nuovo")
+	p.Fill("#f-title", "Festa patronale")
+	p.Fill("#f-body", "Musica e bancarelle.")
+	p.Click("details:has(#f-event_start) > summary")
+	pick := func(field, value string) { // what the browser's own picker does
+		testkit.Eval[bool](p, fmt.Sprintf("(e => { e.value = %q; return e.dispatchEvent(new Event('input', {bubbles: true})) })(document.querySelector('#f-%s'))", value, field))
+	}
+	pick("event_start", "2026-06-05")
+	pick("event_end", "2026-06-07")
+	p.WaitFor("document.querySelector('#look-site').textContent.includes('da venerdì 5 giugno 2026 a domenica 7 giugno 2026')")
+	pick("event_start_time", "10:00")
+	pick("event_end_time", "23:00")
+	p.WaitFor("document.querySelector('#look-site').textContent.includes('da venerdì 5 giugno 2026, ore 10:00 a domenica 7 giugno 2026, ore 23:00')")
+	if wide := testkit.Eval[int](p, "document.documentElement.scrollWidth"); wide > 360 {
+		t.Errorf("the page is %d wide", wide)
+	}
+}
+
 func TestOfficerWorksByKeyboardAlone(t *testing.T) {
 	w := newTown(t)
 	b, base := w.open(t)

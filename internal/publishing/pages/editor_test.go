@@ -95,7 +95,87 @@ func TestEverythingTypedIsSavedAndShownAgain(t *testing.T) {
 		t.Errorf("saved %+v", c)
 	}
 	shows(t, w.do("writer", "GET", "/redazione/messaggi/"+m.ID+"/modifica", nil), http.StatusOK,
-		`value="Orari estivi"`, "La sala di lettura", `value="Sala grande"`, `value="biblioteca, estate 2026"`, `value="2026-06-01T09:00"`, `value="45.59, 9.08"`, "Si apre alle 9! {link}", `value="orari"`)
+		`value="Orari estivi"`, "La sala di lettura", `value="Sala grande"`, `value="biblioteca, estate 2026"`, `value="2026-06-01"`, `value="09:00"`, `value="45.59, 9.08"`, "Si apre alle 9! {link}", `value="orari"`)
+}
+
+// What the fields of an event say, with hours and without, and as older pages sent it.
+func TestEventIsTypedInDaysOrHours(t *testing.T) {
+	w := newTown(t)
+	for name, c := range map[string]struct {
+		typed []string
+		want  publishing.Event
+	}{
+		"hours":                  {[]string{"event_start", "2026-06-01", "event_start_time", "18:30", "event_end", "2026-06-01", "event_end_time", "20:00"}, publishing.Event{Start: "2026-06-01T18:30", End: "2026-06-01T20:00"}},
+		"an end on the same day": {[]string{"event_start", "2026-06-01", "event_start_time", "18:30", "event_end_time", "20:00"}, publishing.Event{Start: "2026-06-01T18:30", End: "2026-06-01T20:00"}},
+		"no end":                 {[]string{"event_start", "2026-06-01", "event_start_time", "18:30"}, publishing.Event{Start: "2026-06-01T18:30"}},
+		"a whole day":            {[]string{"event_start", "2026-06-01"}, publishing.Event{Start: "2026-06-01"}},
+		"three days":             {[]string{"event_start", "2026-06-01", "event_end", "2026-06-03"}, publishing.Event{Start: "2026-06-01", End: "2026-06-03"}},
+		"an hour without a day":  {[]string{"event_start_time", "18:30"}, publishing.Event{Start: "T18:30"}},
+		"as older pages sent it": {[]string{"event_start", "2026-06-01T18:30", "event_end", "2026-06-01T20:00"}, publishing.Event{Start: "2026-06-01T18:30", End: "2026-06-01T20:00"}},
+	} {
+		m := w.saved(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", w.typed(c.typed...)))
+		if *m.Content.Event != c.want {
+			t.Errorf("%s: %+v", name, *m.Content.Event)
+		}
+	}
+	m := w.saved(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", w.typed("event_start", "2026-06-01", "event_end", "2026-06-03")))
+	shows(t, w.do("writer", "GET", "/redazione/messaggi/"+m.ID+"/modifica", nil), http.StatusOK, "da lunedì 1º giugno 2026 a mercoledì 3 giugno 2026")
+	form := w.typed("event_start", "2026-06-01", "event_start_time", "18:30", "event_end", "2026-06-03")
+	m = w.saved(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", form))
+	shows(t, w.do("writer", "GET", "/redazione/messaggi/"+m.ID+"/modifica?controlla=1", nil), http.StatusOK, "L'ora va scritta sia per l'inizio sia per la fine")
+}
+
+// Lines, tabs, tags and bullets arrive as they were typed or pasted.
+func TestWhatIsTypedStaysWhatItIs(t *testing.T) {
+	w := newTown(t)
+	for typed, want := range map[string]string{
+		"Orario\u000blunedi 9-12\u2028martedi\u2029mercoledi\u0085giovedi\u000cvenerdi\rsabato\r\ndomenica": "Orario\nlunedi 9-12\nmartedi\nmercoledi\ngiovedi\nvenerdi\nsabato\ndomenica",
+		"<p>Testo dal vecchio sito</p>":                       "<p>Testo dal vecchio sito</p>",
+		"Serve:\n•\tcarta\n·\tpenna\no\tcolla\n\uf0b7 nastro": "Serve:\n- carta\n- penna\n- colla\n- nastro",
+		"1.\tModulo\n2.\tFirma":                               "1. Modulo\n2. Firma",
+		"Rego\u00adlamento\ufeff\ufffc":                       "Regolamento",
+	} {
+		for _, multipart := range []bool{false, true} {
+			form := w.typed()
+			form.Set("body", typed)
+			var m publishing.Message
+			if multipart {
+				m = w.saved(t, w.send("writer", parts(t, "/redazione/messaggi/nuovo", form, nil)))
+			} else {
+				m = w.saved(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", form))
+			}
+			if m.Content.Body != want {
+				t.Errorf("%q is kept as %q", typed, m.Content.Body)
+			}
+		}
+	}
+}
+
+func TestTagThatIsNoHashtagIsSaidWhileTyping(t *testing.T) {
+	w := newTown(t)
+	rec := w.do("writer", "POST", "/redazione/messaggi/anteprima", w.typed("tags", "biblioteca, 2026, C++, #C#"))
+	shows(t, rec, http.StatusOK, "«2026» sui social non diventa un hashtag", "«C++» sui social", "«C#» sui social", "#biblioteca")
+	if body := html.UnescapeString(rec.Body.String()); strings.Contains(body, "«biblioteca»") || strings.Contains(body, "#2026\n") {
+		t.Error("a good tag is blamed, or a number becomes a hashtag")
+	}
+	m := w.saved(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", w.typed("tags", "#estate, C#, C++ #mare")))
+	if got := strings.Join(m.Content.Tags, "|"); got != "estate|C#|C++|mare" {
+		t.Errorf("%s", got)
+	}
+	shows(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", w.typed("tags", "biblioteca, ++")), http.StatusUnprocessableEntity, "non ha né lettere né cifre")
+}
+
+// A text that was written for a channel of another profile is not lost without a word.
+func TestTextForAnotherProfilesChannelIsRefused(t *testing.T) {
+	w := newTown(t)
+	id := w.channels[0].ID
+	form := w.typed("channels", id, "to", id, "edited-"+id, "1", "hand-"+id, "Solo per la piazza")
+	form.Set("profile", w.library.ID)
+	shows(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", form), http.StatusUnprocessableEntity, "Questo canale è di un altro profilo")
+	form.Del("edited-" + id)
+	form.Del("hand-" + id)
+	form.Del("to") // not here: it will not go there anyway
+	w.saved(t, w.do("writer", "POST", "/redazione/messaggi/nuovo", form))
 }
 
 func TestPhotosUploadedWithoutScriptJoinTheFormAndNothingTypedIsLost(t *testing.T) {

@@ -116,8 +116,11 @@ func fill(c publishing.Content) *web.Form {
 		f.Values.Set("caption-"+m.MediaID, m.Caption)
 	}
 	if e := c.Event; e != nil {
-		f.Values.Set("event_start", e.Start)
-		f.Values.Set("event_end", e.End)
+		for name, wall := range map[string]string{"event_start": e.Start, "event_end": e.End} {
+			day, hour, _ := strings.Cut(wall, "T")
+			f.Values.Set(name, day)
+			f.Values.Set(name+"_time", hour)
+		}
 		f.Values.Set("event_where", e.Where)
 	}
 	if pl := c.Place; pl != nil {
@@ -147,9 +150,7 @@ func content(f *web.Form) publishing.Content {
 	for _, id := range f.Strings("media") {
 		c.Media = append(c.Media, publishing.Attachment{MediaID: id, Alt: f.String("alt-" + id), Caption: f.String("caption-" + id)})
 	}
-	if start, end, where := f.String("event_start"), f.String("event_end"), f.String("event_where"); start+end+where != "" {
-		c.Event = &publishing.Event{Start: start, End: end, Where: where}
-	}
+	c.Event = event(f)
 	c.Place = place(f)
 	to := f.Strings("to")
 	for _, id := range f.Strings("channels") {
@@ -157,6 +158,28 @@ func content(f *web.Form) publishing.Content {
 			Edited: f.Bool("edited-" + id), Text: f.Values.Get("hand-" + id), Warning: f.String("warning-" + id)})
 	}
 	return c
+}
+
+// event reads when and where something happens. Without an hour it takes the whole
+// day; an end that has only an hour is on the day of the start.
+func event(f *web.Form) *publishing.Event {
+	wall := func(name, day string) string {
+		if typed := f.String(name); typed != "" {
+			day = typed
+		}
+		hour := f.String(name + "_time")
+		if hour == "" {
+			return f.String(name) // a whole day, or a moment as older pages send it
+		}
+		return day + "T" + hour
+	}
+	e := publishing.Event{Start: wall("event_start", ""), Where: f.String("event_where")}
+	day, _, _ := strings.Cut(e.Start, "T")
+	e.End = wall("event_end", day)
+	if e == (publishing.Event{}) {
+		return nil
+	}
+	return &e
 }
 
 func place(f *web.Form) *publishing.Place {

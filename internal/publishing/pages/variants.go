@@ -43,6 +43,7 @@ type siteLook struct {
 	Files    map[string]publishing.Media
 	Start    time.Time
 	End      time.Time
+	Days     bool
 	Where    string
 	Place    *publishing.Place
 	Tags     []string
@@ -147,11 +148,8 @@ func (p *Pages) siteLook(printer *i18n.Printer, v visit, c publishing.Content, f
 		Media: c.Media, Files: files, Place: c.Place, Tags: c.Tags}
 	if e := c.Event; e != nil {
 		s.Where = e.Where
-		if w, err := publishing.ParseWall(e.Start, v.loc); err == nil {
-			s.Start = w.At
-		}
-		if w, err := publishing.ParseWall(e.End, v.loc); err == nil {
-			s.End = w.At
+		if span, known := e.Span(v.loc); known {
+			s.Start, s.End, s.Days = span.Start, span.End, span.Days
 		}
 	}
 	return s, nil

@@ -29,8 +29,8 @@ type attachment struct {
 }
 
 type event struct {
-	Start string `json:"start" required:"true" doc:"Local time of the institution, 2026-05-04T18:30."`
-	End   string `json:"end,omitempty"`
+	Start string `json:"start" required:"true" doc:"Local time of the institution, 2026-05-04T18:30; a day, 2026-05-04, when the event takes whole days."`
+	End   string `json:"end,omitempty" doc:"In the same form; of whole days the last one. Without it nobody is told an end."`
 	Where string `json:"where,omitempty"`
 }
 
