@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/channel"
@@ -14,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/jobs"
+	"codeberg.org/arengo/arengo/internal/prose"
 	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/retain"
 )
@@ -64,6 +67,7 @@ type Item struct {
 	Profile   string     `json:"profile"`
 	Title     string     `json:"title"`
 	Text      string     `json:"text"`
+	HTML      string     `json:"html,omitempty"` // the same as a page, sanitised; empty: Text is all there is
 	Link      string     `json:"link"`
 	Lang      string     `json:"lang"`
 	Tags      []string   `json:"tags,omitempty"` // folded
@@ -104,20 +108,56 @@ func (l *List) HandOver(ctx context.Context, channelID string, p channel.Post) (
 		if err != nil {
 			return err
 		}
-		item := Item{ProfileID: profile.ID, Profile: profile.Name, Title: p.Title, Text: p.Text, Link: p.Link, Lang: p.Lang}
-		for _, t := range p.Tags {
-			item.Tags = append(item.Tags, publishing.TagKey(t))
-		}
-		for _, m := range p.Media {
-			if m.IsImage() || m.IsVideo() {
-				item.Pictures = append(item.Pictures, Picture{URL: l.address(i) + "/media/" + m.Hash + "/posta/" + url.PathEscape(orFile(m.Name)), Alt: m.Alt, Video: m.IsVideo()})
-			}
-		}
+		item := l.item(i, profile, p)
 		id, err := l.open(ctx, tx, i, opening{origin: p.Key, kind: OfMessage, channelID: channelID, title: p.Title, link: p.Link, items: []Item{item}, urgent: p.Urgent}, now)
 		r = channel.Remote{ID: id, URL: p.Link}
 		return err
 	})
 	return r, err
+}
+
+// item is what the letters of a message say.
+func (l *List) item(i institution.Institution, profile institution.Profile, p channel.Post) Item {
+	item := Item{ProfileID: profile.ID, Profile: profile.Name, Title: p.Title, Link: p.Link, Lang: p.Lang,
+		Text: strings.TrimSpace(strings.TrimPrefix(p.Text, p.Title+"\n")), HTML: l.page(i, p)}
+	for _, t := range p.Tags {
+		item.Tags = append(item.Tags, publishing.TagKey(t))
+	}
+	for _, m := range p.Media {
+		if m.IsImage() || m.IsVideo() {
+			item.Pictures = append(item.Pictures, Picture{URL: l.address(i) + "/media/" + m.Hash + "/posta/" + url.PathEscape(orFile(m.Name)), Alt: m.Alt, Video: m.IsVideo()})
+		}
+	}
+	return item
+}
+
+// page is a message as the site shows it, for a letter's HTML: when and where it takes
+// place, its text, its topics. It is empty where somebody wrote the text by hand.
+func (l *List) page(i institution.Institution, p channel.Post) string {
+	if p.Rich == nil || p.Rich.Written {
+		return ""
+	}
+	var b strings.Builder
+	if e := p.Rich.Event; e != nil {
+		b.WriteString("<p><strong>" + html.EscapeString(l.bundle.For(p.Lang, i.Location()).Span(e.Start, e.End, e.Days)) + "</strong>")
+		if e.Where != "" {
+			b.WriteString("<br>" + html.EscapeString(e.Where))
+		}
+		b.WriteString("</p>")
+	}
+	b.WriteString(prose.Rebase(p.Rich.HTML, l.address(i)))
+	var topics []string
+	for _, t := range p.Tags {
+		if word := channel.Hashtag(t); word != "" {
+			topics = append(topics, "#"+word)
+		}
+	}
+	if len(topics) > 0 {
+		b.WriteString("<p>" + html.EscapeString(strings.Join(topics, " ")) + "</p>")
+	}
+	// Mail programs know no style sheet of ours: without these the cells stand glued.
+	return strings.NewReplacer("<table>", `<table border="1" cellpadding="6" style="border-collapse:collapse;margin:0 0 14px">`, "<p>", `<p style="margin:0 0 14px">`,
+		"<blockquote>", `<blockquote style="margin:0 0 14px;padding:0 0 0 14px;border-left:4px solid #d5dde6">`).Replace(b.String())
 }
 
 func orFile(name string) string {

@@ -3,6 +3,7 @@ package newsletter
 import (
 	"bytes"
 	"fmt"
+	"html/template"
 	"net/url"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type shownLetter struct {
 type shownItem struct {
 	Title, Link, Lang, Meta, Read string
 	Paragraphs                    []string
+	HTML                          template.HTML // instead of the paragraphs, where there is HTML
 	Pictures                      []Picture
 	Head                          bool // several items: each has a heading
 }
@@ -158,6 +160,7 @@ func showItem(p *i18n.Printer, it Item, head bool) shownItem {
 		}
 		out.Meta = strings.TrimPrefix(out.Meta+" · "+p.Span(*it.Event, end, it.EventDays), " · ")
 	}
+	out.HTML = template.HTML(it.HTML) // the sanitiser of package publishing made it
 	for _, part := range strings.Split(it.Text, "\n\n") {
 		if part = strings.TrimSpace(part); part != "" {
 			out.Paragraphs = append(out.Paragraphs, part)

@@ -10,7 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"codeberg.org/arengo/arengo/internal/channel"
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/mail"
 )
 
@@ -42,10 +44,18 @@ func TestLettersAsTheyLeaveTheHouse(t *testing.T) {
 	message := Issue{ID: "ISSUE", Kind: OfMessage, Title: `Strade & "ponti" <chiusi>`, Link: "https://piazza.cesate.example/m/strade", Items: []Item{{Profile: "Comune di Cesate", Title: `Strade & "ponti" <chiusi>`, Lang: "it",
 		Text: "Domani la via è chiusa.\nDalle 8 alle 18.\n\n<script>alert(1)</script> perché sì & no.", Link: "https://piazza.cesate.example/m/strade",
 		Pictures: []Picture{{URL: "https://piazza.cesate.example/media/abc/posta/ponte.jpg", Alt: `Il "ponte" & la via`}}}}}
+	rich := message
+	lat := at("2026-10-24T00:00")
+	post := channel.Post{Title: message.Title, Text: message.Title + "\n\nGiorno | Ore\nLunedì | 9-12\n\nvedi orari (https://piazza.cesate.example/m/orari)\n\nhttps://piazza.cesate.example/m/strade", Lang: "it",
+		Link: message.Link, Tags: []string{"lavori in corso", "2026"}, Rich: &channel.Rich{Kind: "event",
+			HTML:  "<table>\n<thead>\n<tr>\n<th>Giorno</th>\n<th>Ore</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>Lunedì</td>\n<td>9-12</td>\n</tr>\n</tbody>\n</table>\n<p>vedi <a href=\"/m/orari\">orari</a></p>",
+			Event: &channel.Event{Start: lat, End: lat.AddDate(0, 0, 3), Days: true, Where: "Piazza <Grande>"}}}
+	rich.Items = []Item{w.list.item(w.i, institution.Profile{Name: "Comune di Cesate"}, post)}
 	digest := Issue{ID: "ISSUE", Kind: OfWeek, Link: "https://piazza.cesate.example/notizie", Items: []Item{
 		{Profile: "Biblioteca", Title: "Storie sotto il glicine", Text: "Un pomeriggio di storie lette ad alta voce.", Link: "https://piazza.cesate.example/m/storie", Lang: "it", Event: &event},
 		{Profile: "Comune di Cesate", Title: "Welcome desk", Text: "Every Thursday afternoon.", Link: "https://piazza.cesate.example/m/welcome", Lang: "en"}}}
 	for name, write := range map[string]func() (mail.Letter, error){
+		"rich":      func() (mail.Letter, error) { return newWriter(w.list, w.i, rich).letter(to, w.clock.now()) },
 		"message":   func() (mail.Letter, error) { return newWriter(w.list, w.i, message).letter(to, w.clock.now()) },
 		"digest":    func() (mail.Letter, error) { return newWriter(w.list, w.i, digest).letter(to, w.clock.now()) },
 		"digest-en": func() (mail.Letter, error) { return newWriter(w.list, w.i, digest).letter(english, w.clock.now()) },

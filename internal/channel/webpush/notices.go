@@ -195,12 +195,12 @@ func (n *Notices) HandOver(ctx context.Context, channelID string, p channel.Post
 // or not at all (the hashtags).
 func body(p channel.Post) string {
 	text := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(p.Text), p.Title))
-	if p.Link != "" {
-		text = strings.ReplaceAll(text, p.Link, "")
-	}
 	var kept []string
 	for _, paragraph := range strings.Split(text, "\n\n") {
 		paragraph = strings.TrimSpace(paragraph)
+		if paragraph == p.Link {
+			continue
+		}
 		if words := strings.Fields(paragraph); len(words) > 0 && slices.ContainsFunc(words, func(w string) bool { return !strings.HasPrefix(w, "#") }) {
 			kept = append(kept, paragraph)
 		}

@@ -378,3 +378,11 @@ func FuzzSubscription(f *testing.F) {
 		}
 	})
 }
+
+// The link of the message goes; an address in its text that begins like it stays.
+func TestNoticeKeepsTheAddressesOfItsText(t *testing.T) {
+	p := channel.Post{Title: "Orari", Link: "https://c.example/m/orari", Text: "Orari\n\n– lunedì 9-12\n– vedi estate (https://c.example/m/orari-estate)\n\nhttps://c.example/m/orari\n\n#Biblioteca"}
+	if got, want := body(p), "– lunedì 9-12\n– vedi estate (https://c.example/m/orari-estate)"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
