@@ -14,6 +14,9 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
 	"codeberg.org/arengo/arengo/internal/mail"
+	"codeberg.org/arengo/arengo/internal/prose"
+	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -86,6 +89,29 @@ func TestLettersAsTheyLeaveTheHouse(t *testing.T) {
 		}
 		if strings.Contains(l.HTML, "<script") {
 			t.Errorf("%s: what was typed is not escaped", name)
+		}
+	}
+}
+
+// Both parts of a letter say what the site shows.
+func TestEveryConstructIsReadInALetter(t *testing.T) {
+	w := open(t)
+	writing := publishing.NewWriting()
+	spoken := func(text string) string { return strings.Join(strings.Fields(text), " ") }
+	to := letterTo{subscriber: Subscriber{ID: "SUBSCRIBER", Email: "anna@example.org", Locale: "it"}}
+	for _, markdown := range testkit.Constructs() {
+		page, err := writing.HTML(markdown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := writing.Plain(markdown, w.list.address(w.i))
+		post := channel.Post{Title: "Titolo", Text: "Titolo\n\n" + text, Lang: "it", Link: "https://piazza.cesate.example/m/titolo", Rich: &channel.Rich{HTML: page}}
+		l, err := newWriter(w.list, w.i, Issue{ID: "ISSUE", Kind: OfMessage, Title: "Titolo", Items: []Item{w.list.item(w.i, institution.Profile{}, post)}}).letter(to, w.clock.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := spoken(text); !strings.Contains(spoken(l.Text), want) || !strings.Contains(spoken(prose.Reader{}.Plain(l.HTML)), want) {
+			t.Errorf("%s\nreads\n%s\nand\n%s", text, l.Text, prose.Reader{}.Plain(l.HTML))
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"codeberg.org/arengo/arengo/count"
 	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
 // shown is a facet as a reader meets it: the words, and where they lead.
@@ -195,4 +197,20 @@ func FuzzRichText(f *testing.F) {
 			t.Fatalf("counted %d", n)
 		}
 	})
+}
+
+// A post says all that the site shows: text and facets together are the plain text.
+func TestEveryConstructIsReadOnBluesky(t *testing.T) {
+	for _, markdown := range testkit.Constructs() {
+		text := publishing.NewWriting().Plain(markdown, "https://comune.example")
+		r := rich(text, nil, "comune.example")
+		if got := told(r.Text, r.Facets); got != text {
+			t.Errorf("%q\nreads\n%q", text, got)
+		}
+		for _, f := range r.Facets {
+			if x := f.Features[0]; strings.Contains(x.URI, "sabato") || strings.Contains(x.URI, "avviso.zip") || x.Tag == "2026" {
+				t.Errorf("a link by mistake: %+v", x)
+			}
+		}
+	}
 }

@@ -3,6 +3,7 @@ package telegram_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"codeberg.org/arengo/arengo/internal/channel/telegram"
 	"codeberg.org/arengo/arengo/internal/channel/telegram/telegramtest"
 	"codeberg.org/arengo/arengo/internal/fetch"
+	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
 func send(w town, t *testing.T, a channel.Account, p channel.Post) (channel.Remote, error) {
@@ -253,5 +256,23 @@ func TestAlbumOfWhichNotAllWasMadeIsUnknown(t *testing.T) {
 	_, err := adapter.Finalize(t.Context(), a, channel.Post{Media: photos(t, 2)}, nil)
 	if e := channel.AsError(err); e.Class != channel.Unknown {
 		t.Fatalf("got %v", err)
+	}
+}
+
+// What is sent has no parse mode, so that every sign is one; only what Telegram would
+// take for a host gets a joiner that nobody sees.
+func TestEveryConstructIsReadOnTelegram(t *testing.T) {
+	w := newTown(t, telegramtest.Options{})
+	a := w.connect(t)
+	for i, markdown := range testkit.Constructs() {
+		text := publishing.NewWriting().Plain(markdown, "https://comune.example")
+		before := len(w.api.Messages(chat))
+		if _, err := send(w, t, a, channel.Post{Key: fmt.Sprint(i), Text: text}); err != nil {
+			t.Fatal(err)
+		}
+		sent := w.api.Messages(chat)[before:]
+		if len(sent) != 1 || strings.ReplaceAll(sent[0].Text, "\u2060", "") != text {
+			t.Errorf("%q became %+v", text, sent)
+		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/limit"
+	"codeberg.org/arengo/arengo/internal/publishing"
 	"codeberg.org/arengo/arengo/internal/testkit"
 )
 
@@ -384,5 +385,14 @@ func TestNoticeKeepsTheAddressesOfItsText(t *testing.T) {
 	p := channel.Post{Title: "Orari", Link: "https://c.example/m/orari", Text: "Orari\n\n– lunedì 9-12\n– vedi estate (https://c.example/m/orari-estate)\n\nhttps://c.example/m/orari\n\n#Biblioteca"}
 	if got, want := body(p), "– lunedì 9-12\n– vedi estate (https://c.example/m/orari-estate)"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestEveryConstructIsReadInANotice(t *testing.T) {
+	for _, markdown := range testkit.Constructs() {
+		text := publishing.NewWriting().Plain(markdown, "https://comune.example")
+		if got := body(channel.Post{Title: "Titolo", Link: "https://comune.example/m/titolo", Text: "Titolo\n\n" + text + "\n\nhttps://comune.example/m/titolo\n\n#Tag"}); got != text {
+			t.Errorf("%q\nreads\n%q", text, got)
+		}
 	}
 }
