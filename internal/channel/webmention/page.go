@@ -18,6 +18,7 @@ import (
 	"willnorris.com/go/microformats"
 
 	"codeberg.org/arengo/arengo/internal/channel"
+	"codeberg.org/arengo/arengo/internal/prose"
 )
 
 // maxDepth bounds how deep the elements of a page may be nested; real ones stay
@@ -243,7 +244,7 @@ func (m *mention) fill(e *microformats.Microformat, base *url.URL, target string
 		m.Act, m.Reaction = channel.Reacts, channel.Boost
 	}
 	for _, name := range []string{"content", "summary", "name"} {
-		if text := strings.TrimSpace(first(e, name, "value")); text != "" {
+		if text := strings.TrimSpace(said(e, name, base, target)); text != "" {
 			m.Text = text
 			break
 		}
@@ -292,6 +293,23 @@ func first(e *microformats.Microformat, name, want string) string {
 	return ""
 }
 
+// said is a property as a reader of the page sees it: its HTML read where there is
+// one, since the parser's own text glues cells and drops where links lead.
+func said(e *microformats.Microformat, name string, base *url.URL, target string) string {
+	if all := e.Properties[name]; len(all) > 0 {
+		if v, ok := all[0].(map[string]string); ok && v["html"] != "" {
+			ours := func(a prose.Anchor) string { // that it is about our page is known
+				if address, _, _ := strings.Cut(a.Href, "#"); address == target {
+					return a.Shown
+				}
+				return ""
+			}
+			return prose.Reader{Base: base.Scheme + "://" + base.Host, Most: maxPage, Name: ours}.Plain(v["html"])
+		}
+	}
+	return first(e, name, "value")
+}
+
 // valueOf reads a property's value, whichever of the parser's forms it has.
 func valueOf(v any, want string) string {
 	switch v := v.(type) {
@@ -317,9 +335,15 @@ func host(base *url.URL) channel.Author {
 // excerpt is the start of a text, cut between words.
 func excerpt(text string) string {
 	var paragraphs []string
-	for _, p := range strings.Split(strings.ReplaceAll(text, "\r", ""), "\n\n") {
-		if p = strings.Join(strings.Fields(p), " "); p != "" {
-			paragraphs = append(paragraphs, p)
+	for _, p := range strings.Split(prose.Lines(text), "\n\n") {
+		var lines []string
+		for line := range strings.SplitSeq(p, "\n") {
+			if line = strings.Join(strings.Fields(line), " "); line != "" {
+				lines = append(lines, line)
+			}
+		}
+		if len(lines) > 0 {
+			paragraphs = append(paragraphs, strings.Join(lines, "\n"))
 		}
 	}
 	text = strings.Join(paragraphs, "\n\n")

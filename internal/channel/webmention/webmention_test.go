@@ -79,6 +79,21 @@ func TestLikeAndRepostAreCountedAndCanBeTakenBackOrBecomeWords(t *testing.T) {
 	})
 }
 
+// What another page says is read as its readers see it.
+func TestEntryIsReadAsItsReadersSeeIt(t *testing.T) {
+	w, e := open(t), newElsewhere(t)
+	w.must(w.told(e.put("/orari", fmt.Sprintf(`<article class="h-entry"><a class="u-in-reply-to" href="%s">Cesate</a> <div class="e-content"><p>Da noi, <del>lunedì</del> martedì:</p>
+		<table><tr><th>Giorno</th><th>Ore</th></tr><tr><td>Martedì</td><td>9-12</td></tr></table><ol><li>Modulo</li><li>Firma</li></ol>
+		<p>Vedi <a href="https://altrove.example/orari">gli orari</a> e <a href="%s">voi</a>.</p></div></article>`, w.target, w.target))))
+	all := w.heard()
+	if len(all) != 1 {
+		t.Fatalf("%+v", all)
+	}
+	if want := "Da noi, ~~lunedì~~ martedì:\n\nGiorno | Ore\nMartedì | 9-12\n\n1. Modulo\n2. Firma\n\nVedi gli orari (https://altrove.example/orari) e voi."; all[0].Text != want {
+		t.Errorf("%q, want %q", all[0].Text, want)
+	}
+}
+
 func TestPageWithoutMicroformatsIsAMention(t *testing.T) {
 	w, e := open(t), newElsewhere(t)
 	for path, body := range map[string]string{
