@@ -47,7 +47,7 @@ peers: ## the real servers that tests talk to
 
 .PHONY: test
 test: assets peers ## every test, on both databases, in a browser, with real peers
-	@scripts/ensure.sh go browser postgres java smtp xml imap mta trace
+	@scripts/ensure.sh go browser postgres java smtp xml imap mta trace nginx caddy systemd
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not formatted:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	scripts/postgres.sh bash -o pipefail -c 'go test -json -p 3 -timeout 15m $(PACKAGES) | go run ./scripts/testsummary'
 	scripts/postgres.sh bash -o pipefail -c "go test -short -run '^$$' -bench . -benchtime 1x -timeout 10m $(PACKAGES) | { grep -v 'no test files' || true; }"

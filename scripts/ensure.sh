@@ -17,6 +17,8 @@ missing() {
 	postgres) ! postgres_bin ;;
 	java) ! has java ;;
 	nginx) ! has nginx && ! [ -x /usr/sbin/nginx ] ;;
+	caddy) ! has caddy ;;
+	systemd) ! has systemd-analyze ;;
 	wrk) ! has wrk ;;
 	smtp) ! /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null ;;
 	xml) ! has xmllint ;;
@@ -31,7 +33,7 @@ missing() {
 package_of() {
 	case $1 in
 	go) echo golang ;; node) echo "nodejs npm" ;; browser) echo chromium ;; postgres) echo postgresql ;;
-	java) echo default-jre-headless ;; nginx) echo nginx-light ;; wrk) echo wrk ;; smtp) echo python3-aiosmtpd ;;
+	java) echo default-jre-headless ;; nginx) echo nginx-light ;; caddy) echo caddy ;; systemd) echo systemd ;; wrk) echo wrk ;; smtp) echo python3-aiosmtpd ;;
 	xml) echo libxml2-utils ;; imap) echo dovecot-imapd ;; mta) echo postfix ;; trace) echo strace ;; compiler) echo "g++ make python3" ;;
 	esac
 }
@@ -43,7 +45,9 @@ reason_of() {
 	browser) echo "opens the pages in the tests" ;;
 	postgres) echo "is the second database engine of the tests" ;;
 	java) echo "runs the HTML checker" ;;
-	nginx) echo "serves the static file that the public site is measured against" ;;
+	nginx) echo "stands before the server as the guide says, and serves the static file that the site is measured against" ;;
+	caddy) echo "stands before the server as the guide says" ;;
+	systemd) echo "checks the unit of the guide" ;;
 	wrk) echo "measures requests per second" ;;
 	smtp) echo "receives the newsletters of the tests" ;;
 	xml) echo "checks alerts against the CAP 1.2 schema" ;;

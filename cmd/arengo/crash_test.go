@@ -62,6 +62,7 @@ type crash struct {
 	data     string
 	database string
 	env      []string
+	extra    []string // last on each command line
 	nodes    []*node
 	token    string
 	profile  string
@@ -147,7 +148,7 @@ func (c *crash) await(what string, within time.Duration, ok func() bool) {
 // arengo runs a short command and returns what it printed.
 func (c *crash) arengo(args ...string) string {
 	c.t.Helper()
-	cmd := exec.Command(c.binary, args...)
+	cmd := exec.Command(c.binary, append(args, c.extra...)...)
 	cmd.Env = c.env
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -173,7 +174,7 @@ func (c *crash) start(i int) {
 			c.t.Fatal(err)
 		}
 	}
-	n.cmd = exec.Command(c.binary, "serve", "--listen", n.listen)
+	n.cmd = exec.Command(c.binary, append([]string{"serve", "--listen", n.listen}, c.extra...)...)
 	n.cmd.Env, n.cmd.Stdout, n.cmd.Stderr = c.env, n.log, n.log
 	if err := n.cmd.Start(); err != nil {
 		c.t.Fatal(err)
