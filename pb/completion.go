@@ -209,6 +209,7 @@ func (t *tally) rounds(r *mesRun) []Round {
 			w := int64(r.in.ballots.weight[j])
 			switch d := r.poor[j]; {
 			case cost.Sign() == 0:
+			case d == int32(k) && r.empty != nil && r.empty[j]: // it had nothing to give
 			case d == int32(k):
 				rd.PoorPayers += w
 			case d > int32(k):

@@ -44,8 +44,10 @@ func (x *exactState) start(r *mesRun) {
 }
 
 // upTo makes the rates of the first t rounds exact. The poor of round t are
-// those who had nothing left after it; the rich are the supporters who were not
-// yet poor then, so both can be told at any later time.
+// those who could not pay it in full and gave what they had, if anything; the rich
+// are the supporters who were not yet poor then, so both can be told at any later
+// time. Who paid in full and had nothing left is rich in that round, and poor in the
+// next one that it would pay for.
 func (x *exactState) upTo(r *mesRun, t int) {
 	x.start(r)
 	for ; x.done < t; x.done++ {

@@ -1,12 +1,6 @@
 package pb
 
-import (
-	"cmp"
-	"context"
-	"math"
-	"math/big"
-	"slices"
-)
+import "slices"
 
 // Why says why a project was not funded, or that it was.
 type Why string
@@ -111,54 +105,11 @@ func (r *Result) dismiss(x *Explanation, supported bool) bool {
 func (r *Result) explainShares(won []bool) {
 	m := r.m
 	unit := float64(r.Instance.unit())
-	best := make([]float64, len(won))  // largest cost at which it would have won
-	extra := make([]float64, len(won)) // fewest extra votes
-	lost := make([]bool, len(won))
-	settled := make([]bool, len(won))
-	for p := range extra {
-		extra[p] = infinity
-	}
-	var s scratch
-	run := newRun(m, &s, r.enum, -1)
-	run.observe = func(run *mesRun, b purchase, bought bool) {
-		for _, p := range m.cands {
-			if won[p] && run.roundOf[p] < 0 || won[p] && r.reasons[p].Round >= 0 {
-				continue
-			}
-			cost := float64(r.Instance.Projects[p].Cost)
-			if settled[p] && bought {
-				continue
-			}
-			have := run.have(p)
-			if bought && have <= best[p] && (cost-have)/run.e >= extra[p] && (lost[p] || have >= cost) {
-				// The most it could be offered now changes nothing; once it is lost,
-				// nothing will, since money only shrinks.
-				settled[p] = lost[p]
-				continue
-			}
-			at, give := run.offer(p, b, bought, have)
-			if n := math.Round(have); !bought && math.Abs(have-n) <= 1e-9*n {
-				// The money left is next to a whole amount: is it all of that?
-				at = n * (1 - 1e-8)
-				if run.haveAtLeast(p, int64(n)) {
-					at = n * (1 + 2e-9)
-				}
-			}
-			best[p] = max(best[p], at)
-			if give > 0 {
-				extra[p] = min(extra[p], math.Ceil((cost-run.atPrice(p, b, bought, have))/give+1e-9))
-			}
-			if x := &r.reasons[p]; !lost[p] && have*(1+1e-12) < cost {
-				lost[p] = true
-				x.Round, x.MoneyThen = len(run.bought)-1, have/unit
-			}
-			if !bought {
-				r.reasons[p].MoneyLeft = have / unit
-			}
+	f := newFates(r, won)
+	for _, coarse := range []bool{true, false} {
+		if err := f.follow(coarse); err != nil {
+			return // only a cancelled context ends a run early
 		}
-	}
-	if err := run.run(context.Background()); err != nil {
-		return // only a cancelled context ends a run early
 	}
 	supported := make([]bool, len(won))
 	for _, p := range slices.Concat(m.cands, m.free) {
@@ -166,24 +117,24 @@ func (r *Result) explainShares(won []bool) {
 	}
 	for p := range r.reasons {
 		x := &r.reasons[p]
-		x.MoneyAtFirst = float64(m.prof.votes[p]) * run.e / unit
+		x.MoneyAtFirst = float64(m.prof.votes[p]) * f.run.e / unit
 		if won[p] {
 			continue
 		}
 		cost := r.Instance.Projects[p].Cost
 		if supported[p] && cost > 0 {
-			x.WinsAtCost = min(Amount(best[p]*(1-1e-9)), cost)
-			x.EffectiveSupport = min(best[p]/float64(cost), 1)
-			if extra[p] < 1e15 {
-				x.ExtraVotes = max(int64(extra[p]), 1)
+			x.WinsAtCost = min(Amount(f.best[p]*(1-1e-9)), cost)
+			x.EffectiveSupport = min(f.best[p]/float64(cost), 1)
+			if f.extra[p] < 1e15 {
+				x.ExtraVotes = max(int64(f.extra[p]), 1)
 			}
-			x.Took = run.took(int32(p), unit)
+			x.Took = f.took(p, unit)
 		}
 		if r.dismiss(x, supported[p]) {
 			continue
 		}
 		switch {
-		case !lost[p]:
+		case !f.lost[p]:
 			x.Why = WhyConstrained
 		case x.Round < 0:
 			x.Why = WhyTooLittle
@@ -191,143 +142,6 @@ func (r *Result) explainShares(won []bool) {
 			x.Why = WhySpent
 		}
 	}
-}
-
-// have is what a project's supporters have together.
-func (r *mesRun) have(p int32) (have float64) {
-	sup, _, _ := r.live.of(r, p)
-	weight := r.prof.weight
-	for _, j := range sup {
-		have += weight[j] * r.money[j]
-	}
-	return have
-}
-
-// offer returns the largest cost at which a project would be chosen now instead
-// of b (or, at the end, at all), and what one more supporter who spent nothing
-// would add; have is what its supporters have together.
-func (r *mesRun) offer(p int32, b purchase, bought bool, have float64) (at, give float64) {
-	sup, util, _ := r.live.of(r, p)
-	weight := r.prof.weight
-	if !bought {
-		return have, r.e
-	}
-	rate := b.lo + (b.hi-b.lo)/2
-	if r.utility != UtilityCost {
-		for i, j := range sup {
-			due := rate
-			if util != nil {
-				due *= float64(util[i])
-			}
-			at += weight[j] * min(r.money[j], due)
-		}
-		return at, min(r.e, rate*float64(r.prof.maxU[p]))
-	}
-	// With cost utilities the price depends on the cost sought: the largest c
-	// with Σ w·min(money, ρ·c) ≥ c. The left side minus the right is concave in c
-	// and not positive at c = have, so Newton's steps from there come down to it.
-	rho := rate / float64(r.in.Projects[b.p].Cost)
-	all := 0.0
-	for _, j := range sup {
-		all += weight[j]
-	}
-	give = min(r.e, rho*float64(r.in.Projects[p].Cost))
-	// If even full payers do not make it cheaper than b, no cost does; if they
-	// make it as cheap, the tie-break speaks.
-	if x := rho * all; x < 1-1e-12 || x <= 1+1e-12 && r.rank[p] > r.rank[b.p] {
-		return 0, give
-	}
-	at = have
-	for range 64 {
-		var poor, rich float64
-		for _, j := range sup {
-			if m := r.money[j]; m < rho*at {
-				poor += weight[j] * m
-			} else {
-				rich += weight[j]
-			}
-		}
-		slope := 1 - rho*rich
-		if slope <= 0 {
-			break
-		}
-		next := poor / slope
-		if next >= at*(1-1e-13) {
-			break
-		}
-		at = next
-	}
-	return at, give
-}
-
-// haveAtLeast compares what the supporters of p have left with an amount,
-// exactly.
-func (r *mesRun) haveAtLeast(p int32, amount int64) bool {
-	r.x.upTo(r, len(r.bought))
-	s := r.x.newSum(r)
-	for _, j := range r.prof.supporters(int(p)) {
-		if r.poor[j] == never {
-			s.add(r, int(j), int32(len(r.bought)))
-		}
-	}
-	return s.total(&r.x, r).Cmp(new(big.Int).Mul(big.NewInt(amount), r.x.l)) >= 0
-}
-
-// atPrice is what the supporters of p would give for it now at b's price.
-func (r *mesRun) atPrice(p int32, b purchase, bought bool, have float64) float64 {
-	if !bought {
-		return have
-	}
-	sup, util, _ := r.live.of(r, p)
-	due := b.lo + (b.hi-b.lo)/2
-	if r.utility == UtilityCost {
-		due *= float64(r.in.Projects[p].Cost) / float64(r.in.Projects[b.p].Cost)
-	}
-	sum := 0.0
-	for i, j := range sup {
-		d := due
-		if util != nil {
-			d *= float64(util[i])
-		}
-		sum += r.prof.weight[j] * min(r.money[j], d)
-	}
-	return sum
-}
-
-// took adds up what the supporters of p paid in each round.
-func (r *mesRun) took(p int32, unit float64) []Taking {
-	paid := make([]float64, len(r.bought))
-	b := &r.in.ballots
-	var mine []int32
-	for _, j := range r.prof.supporters(int(p)) {
-		mine = mine[:0]
-		for k := b.off[j]; k < b.off[j+1]; k++ {
-			if t := r.roundOf[b.proj[k]]; t >= 0 && t <= r.poor[j] {
-				mine = append(mine, t)
-				if t == r.poor[j] {
-					continue
-				}
-				paid[t] += r.prof.weight[j] * r.rate[t] * float64(r.utilityOf(int(j), int(k)))
-			}
-		}
-		if r.poor[j] != never { // in its last round it gave what was left
-			left := r.e
-			for k := b.off[j]; k < b.off[j+1]; k++ {
-				if t := r.roundOf[b.proj[k]]; t >= 0 && t < r.poor[j] {
-					left -= r.rate[t] * float64(r.utilityOf(int(j), int(k)))
-				}
-			}
-			paid[r.poor[j]] += r.prof.weight[j] * max(left, 0)
-		}
-	}
-	var out []Taking
-	for t, x := range paid {
-		if x > 0 {
-			out = append(out, Taking{int(r.bought[t]), x / unit})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Taking) int { return cmp.Compare(b.Money, a.Money) })
-	return out
 }
 
 // explainOrder explains rules that go through the projects in one order.

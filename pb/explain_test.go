@@ -1,6 +1,7 @@
 package pb_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,42 @@ func TestALoserWinsAtTheCostThatItsExplanationNames(t *testing.T) {
 	})
 	if tried == 0 {
 		t.Error("no loser was tried")
+	}
+}
+
+// The bounds that spare most of the work change nothing.
+func TestExplanationsAreThoseFoundWithoutBounds(t *testing.T) {
+	compared := 0
+	defer pb.Between(16)
+	near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-8*(1+math.Abs(a)+math.Abs(b)) }
+	rapid.Check(t, func(t *rapid.T) {
+		e := drawElection(t)
+		in := e.read(t)
+		pb.Between(rapid.SampledFrom([]int{1, 2, 16}).Draw(t, "between"))
+		for _, rule := range literature(in) {
+			if rule.Family != pb.FamilyShares {
+				continue
+			}
+			res := run(t, in, rule, pb.Options{})
+			slow := res.SlowExplanations()
+			for p, x := range res.Explanations() {
+				y := slow[p]
+				same := x.Why == y.Why && x.Round == y.Round && x.ExtraVotes == y.ExtraVotes && near(float64(x.WinsAtCost), float64(y.WinsAtCost)) && near(x.EffectiveSupport, y.EffectiveSupport) &&
+					near(x.MoneyAtFirst, y.MoneyAtFirst) && near(x.MoneyThen, y.MoneyThen) && near(x.MoneyLeft, y.MoneyLeft)
+				for _, took := range [][2][]pb.Taking{{x.Took, y.Took}, {y.Took, x.Took}} {
+					for _, a := range took[0] {
+						same = same && (a.Money < 1e-6 || slices.ContainsFunc(took[1], func(b pb.Taking) bool { return a.Project == b.Project && near(a.Money, b.Money) }))
+					}
+				}
+				if !same {
+					t.Fatalf("%s, %s:\nfast %+v\nslow %+v\n%s", rule.Name, e.ids[p], x, y, e)
+				}
+				compared++
+			}
+		}
+	})
+	if compared == 0 {
+		t.Error("nothing was compared")
 	}
 }
 

@@ -61,7 +61,8 @@ type mesRun struct {
 	enum  int64   // the endowment is enum/n smallest units
 	e     float64 // the same, within relEps·2
 	money []float64
-	poor  []int32 // round after which the class had nothing left, else never
+	poor  []int32 // the first round for which the class could not pay in full, else never
+	empty []bool  // it had nothing even before that round; nil while there is none
 	d     float64 // the bound D
 	order []candidate
 	ls    limitState
@@ -76,8 +77,10 @@ type mesRun struct {
 	x       exactState
 
 	refreshes, exactCount int
-	// observe, when set, sees each purchase before it is paid, and the end.
+	// observe, when set, sees each purchase before it is paid, and the end; paid sees
+	// it afterwards.
 	observe func(r *mesRun, b purchase, bought bool)
+	paid    func(r *mesRun, p int32)
 }
 
 // purchase is what a round decided.
@@ -161,6 +164,9 @@ func (r *mesRun) run(ctx context.Context) error {
 			return nil
 		}
 		r.pay(&b)
+		if r.paid != nil {
+			r.paid(r, b.p)
+		}
 		if r.stop >= 0 && r.cost > r.stop {
 			return nil
 		}
@@ -385,6 +391,13 @@ func (r *mesRun) pay(b *purchase) {
 	for k, j := range sup {
 		m := r.money[j]
 		if m == 0 {
+			if r.poor[j] == never { // it had paid all it had, and in full: it pays nothing now
+				r.poor[j] = t
+				if r.empty == nil {
+					r.empty = make([]bool, len(r.poor))
+				}
+				r.empty[j] = true
+			}
 			continue
 		}
 		lo, hi, due := b.lo, b.hi, mid

@@ -2,6 +2,7 @@ package pb
 
 import (
 	"math/big"
+	"sync"
 
 	"codeberg.org/arengo/arengo/pb/certify"
 )
@@ -134,13 +135,16 @@ func (r *Result) Publish() *Published {
 	if r.Rule.Family != FamilyGreedy {
 		p.StartEndowment, p.Endowment = r.StartEndowment.RatString(), r.Endowment.RatString()
 	}
+	var c Certificates
+	var checked sync.WaitGroup
+	checked.Go(func() { c = r.Certificates() }) // while the losers are explained
 	p.Rounds = r.publishRounds()
 	xs := r.Explanations()
 	p.Explanations = make([]PublishedFate, len(xs))
 	for i := range xs {
 		p.Explanations[i] = r.publishFate(&xs[i])
 	}
-	c := r.Certificates()
+	checked.Wait()
 	p.Certificates.EJRPlus = in.publishCheck(c.EJRPlus)
 	if c.Checked {
 		a, b := in.publishCheck(c.Shares), in.publishCheck(c.Priceable)

@@ -24,6 +24,14 @@ type ledger struct {
 	voters    []float64 // of each class
 	uniform   bool      // all weights are 1
 	backing   []float64 // of each project: voters times weights
+
+	// What follows bounds what the backers of a project would give, so that most
+	// need not be asked in most rounds: what they have together and had at first,
+	// voters times weights of those who have something, and what they gave when they
+	// were asked last, at which price. Money only shrinks; and at a price λ ≥ 1 times
+	// as high nobody gives more than λ times as much.
+	have, first, able []float64
+	gave, asked       []float64
 }
 
 const solvent = math.MaxInt32
@@ -63,6 +71,14 @@ func Replay(e *Election, endowment *big.Rat, purchases []Purchase, extra []int) 
 	for j := range l.about {
 		l.about[j], l.broke[j] = start, solvent
 	}
+	l.able, l.have = append([]float64(nil), l.backing...), make([]float64, len(e.Costs))
+	l.gave, l.asked = make([]float64, len(e.Costs)), make([]float64, len(e.Costs))
+	for p := range e.Costs {
+		for _, j := range l.sup.class[l.sup.off[p]:l.sup.off[p+1]] {
+			l.have[p] += l.voters[j] * start
+		}
+	}
+	l.first = append([]float64(nil), l.have...)
 	for p := range l.roundOf {
 		l.roundOf[p] = solvent
 	}
@@ -210,11 +226,14 @@ func (l *ledger) pay(buy Purchase, rate *big.Int) Verdict {
 		w := l.weight(j, int(l.sup.place[i]))
 		if l.side(j, rate, w, 1, due*float64(w)) < 0 {
 			all.add(l, j)
+			l.spend(j, l.about[j], true)
 			l.broke[j], l.about[j] = t, 0
 			continue
 		}
 		units += l.e.Ballots[j].Voters * w
-		l.about[j] = max(l.about[j]-due*float64(w), 0)
+		left := max(l.about[j]-due*float64(w), 0)
+		l.spend(j, l.about[j]-left, false)
+		l.about[j] = left
 	}
 	paid := all.total(l)
 	paid.Add(paid, new(big.Int).Mul(rate, big.NewInt(units)))
@@ -228,6 +247,41 @@ func (l *ledger) pay(buy Purchase, rate *big.Int) Verdict {
 
 // cheapest checks that no other project had a lower price for its supporters,
 // or the same and a better place in the tie-break.
+// spend takes what one of a class pays from what the backers of all its projects have.
+func (l *ledger) spend(j int32, paid float64, broke bool) {
+	paid *= l.voters[j]
+	b := &l.e.Ballots[j]
+	for k, p := range b.Projects {
+		w := 1.0
+		if !l.uniform || l.e.ByCost {
+			if l.e.utility(b, k) <= 0 {
+				continue
+			}
+			w = float64(l.weight(j, k))
+		}
+		l.have[p] -= paid
+		if broke {
+			l.able[p] -= w * l.voters[j]
+		}
+	}
+}
+
+// short reports whether the backers of p certainly give less than its cost at a price.
+func (l *ledger) short(p int, due, rounding float64) bool {
+	most := min(l.have[p], due*l.able[p])
+	switch {
+	case l.asked[p] == 0:
+	case due <= l.asked[p]:
+		most = min(most, l.gave[p])
+	default:
+		most = min(most, l.gave[p]*due/l.asked[p])
+	}
+	// have is a sum of differences: each of its terms rounds by at most 2^-53 of what
+	// there was at first, and is off by at most the margin of each backer.
+	off := l.first[p]*rounding + l.backing[p]*l.margin
+	return most*(1+rounding)+off < float64(l.e.Costs[p])*(1-rounding)
+}
+
 func (l *ledger) cheapest(buy Purchase, rate *big.Int, done []bool) Verdict {
 	e := l.e
 	about := l.aboutOf(rate, 1)
@@ -262,8 +316,8 @@ func (l *ledger) gives(p int, at *big.Int, due float64, den int64) (c int, full 
 	cost := float64(l.e.Costs[p])
 	lo, hi := l.sup.off[p], l.sup.off[p+1]
 	rounding := 0x1p-51 * float64(hi-lo+8)
-	if at != nil && due*l.backing[p]*(1+rounding) < cost*(1-rounding) {
-		return -1, false // even if all paid in full
+	if at != nil && l.short(p, due, rounding*float64(len(l.rates)+1)) {
+		return -1, false
 	}
 	total, voters := 0.0, 0.0
 	switch {
@@ -285,6 +339,9 @@ func (l *ledger) gives(p int, at *big.Int, due float64, den int64) (c int, full 
 		}
 	}
 	off := (total+cost)*rounding + voters*l.margin
+	if at != nil {
+		l.asked[p], l.gave[p] = due, total+off
+	}
 	if d := total - cost; d > off {
 		return 1, true
 	} else if d < -off {
