@@ -42,6 +42,36 @@ type steps struct {
 	err    error
 }
 
+// Known keeps which step the completions of one election end at, so that rules that
+// differ only in what they do with the rest, such as mes_cost_add1 and mes_cost_add1u,
+// search for it once. The zero value is ready. Safe for concurrent use.
+type Known struct {
+	mu    sync.Mutex
+	steps map[Rule]int64
+}
+
+// search is s.search, or what an earlier search for the same found.
+func (t *tally) search(s *steps) (int64, error) {
+	k, rule := t.o.Known, t.rule
+	if k == nil || rule.Completion != CompleteAdd1 && rule.Completion != CompleteAdd1Util {
+		return s.search()
+	}
+	rule.Name, rule.Completion = "", CompleteAdd1
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if step, ok := k.steps[rule]; ok {
+		return step, nil
+	}
+	step, err := s.search()
+	if err == nil {
+		if k.steps == nil {
+			k.steps = map[Rule]int64{}
+		}
+		k.steps[rule] = step
+	}
+	return step, err
+}
+
 // shares runs Equal Shares with the rule's completion.
 func (t *tally) shares(ctx context.Context) error {
 	m, err := t.mesInput()
@@ -75,7 +105,7 @@ func (t *tally) shares(ctx context.Context) error {
 		s.first = m.budget / s.width * s.width
 		s.judge = t.judge(m, t.open(), true)
 	}
-	k, err := s.search()
+	k, err := t.search(s)
 	if err != nil {
 		return err
 	}

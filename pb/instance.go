@@ -133,6 +133,20 @@ func (in *Instance) Name() string {
 // Format writes an amount as an exact decimal in currency units.
 func (in *Instance) Format(a Amount) string { return formatScaled(int64(a), in.Digits) }
 
+// Parse reads an amount of this election's currency, such as "1500" or "99,50". It
+// fails for what is no number, is negative or has more decimals than the file's costs.
+func (in *Instance) Parse(s string) (Amount, error) {
+	d, ok := parseDecimal([]byte(s))
+	if !ok || d.mant < 0 || d.digits > in.Digits {
+		return 0, &OptionError{Reason: ReasonBound, Value: s}
+	}
+	m, ok := d.scaleTo(in.Digits)
+	if !ok {
+		return 0, &OptionError{Reason: ReasonTooLarge}
+	}
+	return Amount(m), nil
+}
+
 // unit is one unit of the currency, the step of the Add1 completion.
 func (in *Instance) unit() int64 { return pow10(in.Digits) }
 

@@ -1,5 +1,7 @@
 package pb
 
+import "slices"
+
 // Limits bind the outcome beyond the budget. The zero value binds nothing.
 type Limits struct {
 	// Fixed projects are funded before the vote is looked at: their cost comes
@@ -71,26 +73,29 @@ func (l *Limits) resolve(in *Instance) (*limits, error) {
 		}
 	}
 	x.nGroups = len(l.Incompatible)
-	purse := func(bound Amount, belongs func(*Project) bool) {
+	purse := func(bound Amount, name string, belongs func(*Project) bool) error {
+		any := false
 		for i := range in.Projects {
 			if belongs(&in.Projects[i]) {
 				x.purses[i] = append(x.purses[i], int32(len(x.bound)))
+				any = true
 			}
 		}
 		x.bound = append(x.bound, int64(bound))
+		if !any {
+			return &OptionError{Reason: ReasonUnknownGroup, Value: name}
+		}
+		return nil
 	}
 	for name, b := range l.Districts {
-		purse(b, func(p *Project) bool { return p.District == name })
+		if err := purse(b, name, func(p *Project) bool { return p.District == name }); err != nil {
+			return nil, err
+		}
 	}
 	for name, b := range l.Categories {
-		purse(b, func(p *Project) bool {
-			for _, c := range p.Category {
-				if c == name {
-					return true
-				}
-			}
-			return false
-		})
+		if err := purse(b, name, func(p *Project) bool { return slices.Contains(p.Category, name) }); err != nil {
+			return nil, err
+		}
 	}
 	for i := range in.Projects {
 		if in.Projects[i].Votes < l.MinVotes && !x.excluded[i] {

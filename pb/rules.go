@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -139,16 +140,20 @@ const (
 	// recompute once the seed is published.
 	TieCostVotesLot TieBreak = "cost-votes-lot"
 	// TieCostVotesIDs takes the lowest cost, then the most votes, then the
-	// smallest id: the order of the tool the cities used, with a last word.
+	// smallest id.
 	TieCostVotesIDs TieBreak = "cost-votes-ids"
+	// TieVotesCostKeys takes the most votes, then the lowest cost, then the first in
+	// the order in which JavaScript lists the keys of an object: ids that are whole
+	// numbers by size, then the others as the file has them. It is the order of the
+	// tool that the cities used (equalshares.net).
+	TieVotesCostKeys TieBreak = "votes-cost-keys"
 )
 
 // DefaultTieBreak is what Options without a TieBreak mean for the rule: ids as
-// in the literature; for the two city variants of Equal Shares lowest cost,
-// most votes, id.
+// in the literature; for the two city variants of Equal Shares that of their tool.
 func (r Rule) DefaultTieBreak() TieBreak {
 	if r.Completion == CompleteCity || r.Completion == CompleteCityUtil {
-		return TieCostVotesIDs
+		return TieVotesCostKeys
 	}
 	return TieIDs
 }
@@ -165,6 +170,9 @@ type Options struct {
 	// are decided and the endowment reached, in currency units. It may be
 	// called by several goroutines, one at a time.
 	Progress func(steps int64, endowment float64)
+	// Known, when set, is shared by the runs of several rules on one election with
+	// the same other options.
+	Known *Known
 	// NoSkip makes a completion run every single step, for measurements; the
 	// result is the same.
 	NoSkip bool
@@ -190,6 +198,8 @@ const (
 	ReasonFixedBudget    Reason = "fixed_budget"
 	ReasonTooLarge       Reason = "too_large"
 	ReasonNoThreshold    Reason = "no_threshold"
+	ReasonBound          Reason = "bound"
+	ReasonUnknownGroup   Reason = "unknown_group"
 )
 
 // Error is the reason in English.
@@ -220,6 +230,12 @@ func ranks(in *Instance, o Options) ([]int32, error) {
 			p, q := &in.Projects[a], &in.Projects[b]
 			return cmp.Or(cmp.Compare(p.Cost, q.Cost), cmp.Compare(q.Votes, p.Votes), cmp.Compare(p.ID, q.ID))
 		})
+	case TieVotesCostKeys:
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(arrayIndex(id(a)), arrayIndex(id(b))) })
+		slices.SortStableFunc(order, func(a, b int) int {
+			p, q := &in.Projects[a], &in.Projects[b]
+			return cmp.Or(cmp.Compare(q.Votes, p.Votes), cmp.Compare(p.Cost, q.Cost))
+		})
 	case TieCostVotesLot:
 		lot := make([][sha256.Size]byte, len(order))
 		for i := range lot {
@@ -238,6 +254,17 @@ func ranks(in *Instance, o Options) ([]int32, error) {
 		rank[i] = int32(place)
 	}
 	return rank, nil
+}
+
+// arrayIndex is a key's place among those that JavaScript lists first, by size: "7",
+// but not "07" or "-7", up to 2^32-2 (ECMA-262, array index); above it for others.
+func arrayIndex(id string) uint64 {
+	const last = 1<<32 - 2
+	n, err := strconv.ParseUint(id, 10, 32)
+	if err != nil || n > last || strconv.FormatUint(n, 10) != id {
+		return last + 1
+	}
+	return n
 }
 
 // Run decides an election by a rule. It returns an *OptionError when the rule

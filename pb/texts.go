@@ -62,10 +62,12 @@ var faultTexts = [...]text{
 var optionTexts = [...]text{
 	{Code(ReasonUnknownRule), "regola «{0}» sconosciuta", "unknown rule “{0}”"},
 	{Code(ReasonRuleVoteType), "la regola {0} non si applica a schede di tipo {1}", "rule {0} does not apply to {1} ballots"},
-	{Code(ReasonTieBreak), "criterio di parità «{0}» sconosciuto: ids, cost-votes-lot o cost-votes-ids", "unknown tie-break “{0}”: ids, cost-votes-lot or cost-votes-ids"},
+	{Code(ReasonTieBreak), "criterio di parità «{0}» sconosciuto: ids, cost-votes-lot, cost-votes-ids o votes-cost-keys", "unknown tie-break “{0}”: ids, cost-votes-lot, cost-votes-ids or votes-cost-keys"},
 	{Code(ReasonUnknownProject), "il progetto «{0}» non esiste", "there is no project “{0}”"},
 	{Code(ReasonFixedExcluded), "il progetto «{0}» è insieme fissato ed escluso", "project “{0}” is both fixed and excluded"},
 	{Code(ReasonFixedBudget), "i progetti fissati costano più del budget", "the fixed projects cost more than the budget"},
 	{Code(ReasonTooLarge), "i numeri di questa elezione sono troppo grandi per essere contati con esattezza", "the numbers of this election are too large to be counted exactly"},
+	{Code(ReasonBound), "«{0}» non è un limite: si scrive NOME=SOMMA, con la somma nella moneta del file", "“{0}” is no bound: write NAME=SUM, with the sum in the file's currency"},
+	{Code(ReasonUnknownGroup), "nessun progetto è di «{0}»", "no project belongs to “{0}”"},
 	{Code(ReasonNoThreshold), "il file non ha min_project_score_threshold, che questa regola richiede", "the file has no min_project_score_threshold, which this rule needs"},
 }

@@ -44,3 +44,31 @@ voter_id;vote
 		t.Errorf("%+v", c)
 	}
 }
+
+// The order of the cities' tool: votes, cost, then numbers by size before other ids,
+// those as the file has them. Toulouse 2022 has 19 before 177.
+func TestCitiesBreakTiesAsTheirToolOrdersKeys(t *testing.T) {
+	in := readText(t, `META
+key;value
+budget;5
+vote_type;approval
+num_votes;1
+num_projects;7
+PROJECTS
+project_id;cost
+177;1
+z;1
+019;1
+19;1
+a;1
+4294967295;1
+4294967294;1
+VOTES
+voter_id;vote
+0;177,z,019,19,a,4294967295,4294967294
+`)
+	res := runRule(t, in, "esnet_add1u", pb.Options{})
+	if got := strings.Join(res.WinnerIDs(), " "); got != "19 177 4294967294 z 019" {
+		t.Errorf("funded %s", got)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -31,6 +32,7 @@ type tallyFlags struct {
 	rule, tieBreak, seed, compare, report, lang string
 	all, json, check, ignoreUnknown             bool
 	files                                       []string
+	limits                                      tallyLimits
 	texts                                       report.Texts
 }
 
@@ -53,17 +55,55 @@ func runTally(ctx context.Context, args []string, stdin io.Reader, stdout, stder
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(700 << 20))
 	c := &tallyCommand{tallyFlags: f, stdin: stdin, out: stdout, err: stderr}
-	code := exitOK
-	for _, name := range f.files {
-		if r := c.file(ctx, name); r > code {
-			code = r
-		}
-	}
+	code := c.every(ctx)
 	if c.report != "" && len(c.pages) > 0 {
 		if err := c.writeReport(); err != nil {
 			fmt.Fprintln(stderr, c.texts.T("cli_cannot_write", c.report, err))
 			return max(code, exitWrong)
 		}
+	}
+	return code
+}
+
+// every works through the files, as many at once as there are cores, and writes what
+// came of them in the order in which they were given.
+func (c *tallyCommand) every(ctx context.Context) (code int) {
+	if len(c.files) == 1 {
+		return c.file(ctx, c.files[0])
+	}
+	type done struct {
+		tallyCommand
+		out, err bytes.Buffer
+		code     int
+		ready    chan struct{}
+	}
+	each := make([]*done, len(c.files))
+	room := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range each {
+		d := &done{tallyCommand: *c, ready: make(chan struct{})}
+		d.tallyCommand.out, d.tallyCommand.err, d.workers = &d.out, &d.err, 1 // a file has a core
+		each[i] = d
+	}
+	go func() {
+		for i, d := range each {
+			room <- struct{}{}
+			go func() {
+				d.code = d.file(ctx, c.files[i])
+				<-room
+				close(d.ready)
+			}()
+		}
+	}()
+	for i, d := range each {
+		<-d.ready
+		code = max(code, d.code)
+		c.err.Write(d.err.Bytes())
+		if _, err := c.out.Write(d.out.Bytes()); err != nil {
+			fmt.Fprintln(c.err, c.texts.T("cli_cannot_write", "-", err))
+			code = max(code, exitWrong)
+		}
+		c.pages = append(c.pages, d.pages...)
+		each[i] = nil // what it read may go
 	}
 	return code
 }
@@ -86,6 +126,7 @@ func parseTally(args []string) (tallyFlags, error) {
 	set.BoolVar(&f.json, "json", false, "")
 	set.BoolVar(&f.ignoreUnknown, "ignore-unknown", false, "")
 	set.StringVar(&f.lang, "lang", "", "")
+	f.limits.flags(set)
 	if err := interleaved(set, args, &f.files); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return f, err
@@ -105,7 +146,7 @@ func parseTally(args []string) (tallyFlags, error) {
 		}
 	}
 	switch pb.TieBreak(f.tieBreak) {
-	case "", pb.TieIDs, pb.TieCostVotesLot, pb.TieCostVotesIDs:
+	case "", pb.TieIDs, pb.TieCostVotesLot, pb.TieCostVotesIDs, pb.TieVotesCostKeys:
 	default:
 		bad := &pb.OptionError{Reason: pb.ReasonTieBreak, Value: f.tieBreak}
 		return f, errors.New(bad.Text(f.texts.Lang))
@@ -161,6 +202,7 @@ type tallyCommand struct {
 	tallyFlags
 	stdin    io.Reader
 	out, err io.Writer
+	workers  int // cores for one file; 0: all
 	pages    []report.Page
 }
 
@@ -207,8 +249,13 @@ func (c *tallyCommand) file(ctx context.Context, name string) int {
 	if err != nil {
 		return c.refuse(name, err)
 	}
+	limits, err := c.limits.of(in)
+	if err != nil {
+		return c.refuse(name, err)
+	}
+	known := new(pb.Known)
 	for _, rule := range rules {
-		if code := c.tally(ctx, name, hash, in, rule, read); code != exitOK {
+		if code := c.tally(ctx, name, hash, in, rule, known, limits, read); code != exitOK {
 			return code
 		}
 	}
@@ -283,9 +330,9 @@ func (c *tallyCommand) list(w io.Writer, name string, faults []pb.Fault) {
 }
 
 // tally runs one rule on one file and writes it down in the form asked for.
-func (c *tallyCommand) tally(ctx context.Context, name, hash string, in *pb.Instance, rule pb.Rule, read time.Duration) int {
+func (c *tallyCommand) tally(ctx context.Context, name, hash string, in *pb.Instance, rule pb.Rule, known *pb.Known, limits *pb.Limits, read time.Duration) int {
 	start := time.Now()
-	o := pb.Options{TieBreak: pb.TieBreak(c.tieBreak), Seed: c.seed}
+	o := pb.Options{TieBreak: pb.TieBreak(c.tieBreak), Seed: c.seed, Limits: limits, Workers: c.workers, Known: known}
 	done := c.progress(&o)
 	res, err := pb.Run(ctx, in, rule, o)
 	done()
@@ -301,7 +348,7 @@ func (c *tallyCommand) tally(ctx context.Context, name, hash string, in *pb.Inst
 		}
 		r, err := pb.ParseRule(other, in.VoteType)
 		if err == nil {
-			rival, err = pb.Run(ctx, in, r, pb.Options{TieBreak: o.TieBreak, Seed: c.seed})
+			rival, err = pb.Run(ctx, in, r, pb.Options{TieBreak: o.TieBreak, Seed: c.seed, Limits: o.Limits, Workers: c.workers})
 		}
 		if err != nil {
 			return c.refuse(name, err)
