@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/big"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -34,7 +35,10 @@ type steps struct {
 	effort       Effort
 	mu           sync.Mutex
 
-	next   atomic.Int64 // first step nobody has claimed
+	next   int64        // first step nobody has claimed
+	open   []span       // given away
+	busy   int          // workers that decide something
+	freed  sync.Cond    // of mu: something was given away, or somebody ended
 	answer atomic.Int64 // smallest step known not to go on; maxInt64 while none
 	stride atomic.Int64 // how many steps a worker claims at once
 	done   atomic.Int64
@@ -275,6 +279,7 @@ func (s *steps) search() (int64, error) {
 	}
 	s.answer.Store(1<<63 - 1)
 	s.stride.Store(1)
+	s.freed.L = &s.mu
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() { s.work() })
@@ -290,33 +295,83 @@ func (s *steps) search() (int64, error) {
 	return k, nil
 }
 
-// work claims steps until none below the answer is left.
+// span is a range of steps to decide.
+type span struct{ from, to int64 }
+
+// take gives a worker what to decide next: the first range that another could not
+// decide at once and gave away, else steps that nobody has claimed; ok is false when
+// all below the answer are decided.
+func (s *steps) take() (x span, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		answer := s.answer.Load()
+		s.open = slices.DeleteFunc(s.open, func(x span) bool { return x.from >= answer })
+		if len(s.open) > 0 {
+			at := 0
+			for i := range s.open {
+				if s.open[i].from < s.open[at].from {
+					at = i
+				}
+			}
+			x = s.open[at]
+			s.open = slices.Delete(s.open, at, at+1)
+			s.busy++
+			return x, true
+		}
+		if s.next < answer {
+			width := s.stride.Load()
+			x = span{s.next, s.next + width - 1}
+			s.next += width
+			s.busy++
+			return x, true
+		}
+		if s.busy == 0 {
+			return x, false
+		}
+		s.freed.Wait() // another may give something away yet
+	}
+}
+
+// give leaves a range to whoever is free.
+func (s *steps) give(x span) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open = append(s.open, x)
+	s.freed.Signal()
+}
+
+// leave ends what take began.
+func (s *steps) leave(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		if s.err == nil {
+			s.err = err
+		}
+		s.answer.Store(-1)
+	}
+	s.busy--
+	s.freed.Broadcast()
+}
+
+// work decides steps until none below the answer is left.
 func (s *steps) work() {
 	var sc scratch
 	sk := newSkipper(s)
 	for {
-		width := s.stride.Load()
-		k := s.next.Add(width) - width
-		if k >= s.answer.Load() {
+		x, ok := s.take()
+		if !ok {
 			break
 		}
-		if err := s.decide(&sc, sk, k, k+width-1); err != nil {
-			s.mu.Lock()
-			if s.err == nil {
-				s.err = err
-			}
-			s.mu.Unlock()
-			s.answer.Store(-1)
-			break
-		}
-		s.report(s.done.Add(width), k)
+		s.leave(s.decide(&sc, sk, x))
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.effort.Runs += sk.runs
 	s.effort.Skipped += sk.skipped
 	s.effort.Exact += sk.exact
 	s.effort.Refreshs += sk.refreshes
-	s.mu.Unlock()
 }
 
 func (s *steps) report(done, k int64) {
@@ -328,18 +383,18 @@ func (s *steps) report(done, k int64) {
 	s.o.Progress(done, (float64(s.first)+float64(k)*float64(s.width))/float64(s.n)/float64(s.in.unit()))
 }
 
-// decide settles the steps from..to: all at once if that can be certified, else
-// in halves, down to a single step, which is run.
-func (s *steps) decide(sc *scratch, sk *skipper, from, to int64) error {
-	if from >= s.answer.Load() {
-		return nil
-	}
-	if to > from {
-		if to > (maxAmount-s.first)/s.width {
+// decide settles a range of steps: all at once if that can be certified, else its
+// first half, whose second is given away, down to a single step, which is run.
+func (s *steps) decide(sc *scratch, sk *skipper, x span) error {
+	for x.to > x.from {
+		if x.from >= s.answer.Load() {
+			return nil
+		}
+		if x.to > (maxAmount-s.first)/s.width {
 			return &OptionError{Reason: ReasonTooLarge}
 		}
-		if n := to - from + 1; n >= minRange {
-			o, ok, err := sk.certify(s.ctx, s.first+from*s.width, s.first+to*s.width)
+		if n := x.to - x.from + 1; n >= minRange {
+			o, ok, err := sk.certify(s.ctx, s.first+x.from*s.width, s.first+x.to*s.width)
 			if err != nil {
 				return err
 			}
@@ -347,21 +402,28 @@ func (s *steps) decide(sc *scratch, sk *skipper, from, to int64) error {
 			if ok {
 				sk.skipped += n
 				if o != goOn {
-					s.settle(from, o) // every step of the range ends: the first one counts
+					s.settle(x.from, o) // every step of the range ends: the first one counts
 				}
+				s.report(s.done.Add(n), x.from)
 				return nil
 			}
 		}
-		mid := from + (to-from)/2
-		if err := s.decide(sc, sk, from, mid); err != nil {
-			return err
-		}
-		return s.decide(sc, sk, mid+1, to)
+		mid := x.from + (x.to-x.from)/2
+		s.give(span{mid + 1, x.to})
+		x.to = mid
 	}
-	if from > (maxAmount-s.first)/s.width {
+	return s.step(sc, sk, x.from)
+}
+
+// step runs Equal Shares at a single step.
+func (s *steps) step(sc *scratch, sk *skipper, k int64) error {
+	if k >= s.answer.Load() {
+		return nil
+	}
+	if k > (maxAmount-s.first)/s.width {
 		return &OptionError{Reason: ReasonTooLarge}
 	}
-	r := newRun(s.mesInput, sc, s.first+from*s.width, s.budget)
+	r := newRun(s.mesInput, sc, s.first+k*s.width, s.budget)
 	err := r.run(s.ctx)
 	r.release(sc)
 	if err != nil {
@@ -372,8 +434,9 @@ func (s *steps) decide(sc *scratch, sk *skipper, from, to int64) error {
 	sk.exact += int64(r.exactCount)
 	sk.refreshes += int64(r.refreshes)
 	if o := s.judge(r.bought, r.cost); o != goOn {
-		s.settle(from, o)
+		s.settle(k, o)
 	}
+	s.report(s.done.Add(1), k)
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package pb
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Why says why a project was not funded, or that it was.
 type Why string
@@ -144,66 +147,143 @@ func (r *Result) explainShares(won []bool) {
 	}
 }
 
-// explainOrder explains rules that go through the projects in one order.
+// explainOrder explains rules that go through the projects in one order, and
+// Phragmén, which makes its order on the way.
 func (r *Result) explainOrder(won []bool) {
-	in := r.Instance
-	prof := in.profile(r.Rule.Utility)
-	// left[k] is what was left before the k-th winner was funded.
-	left := make([]Amount, len(r.Winners)+1)
-	left[0] = in.Budget
-	for k, w := range r.Winners {
-		left[k+1] = left[k] - in.Projects[w].Cost
-	}
-	rank, _ := ranks(in, r.Options) // the options were checked by the tally
-	byVotes := r.Rule.Family == FamilyGreedy && r.Rule.Utility == UtilityCost && (r.Rule.City == "" || !in.anyScore())
+	prof := r.Instance.profile(r.Rule.Utility)
+	q := newQueue(r)
 	for p := range r.reasons {
 		x := &r.reasons[p]
 		if won[p] || r.dismiss(x, prof.total[p] > 0) {
 			continue
 		}
-		x.Why = WhyStopped
-		if r.Rule.Family == FamilyPhragmen || r.Rule.City == greedyNoSkip {
+		x.Why = q.why(p)
+		cost, votes := 0.0, infinity
+		switch {
+		case x.Why == WhyThreshold, x.Why == WhyConstrained:
 			continue
-		}
-		if left[len(r.Winners)] >= in.Projects[p].Cost {
-			x.Why = WhyThreshold
-			if r.Options.Limits != nil {
-				x.Why = WhyConstrained
-			}
+		case r.Rule.Family == FamilyPhragmen:
+			cost, votes = r.hope.cost[p]*(1-1e-9), r.hope.votes[p]
+		case r.Rule.City != "" && r.Instance.anyScore(): // nobody knows how many votes make a score
 			continue
+		default:
+			cost, votes = q.cost(p), q.votes(p)
 		}
-		x.Why = WhyDidNotFit
-		if !byVotes {
-			continue
+		if c := r.Instance.Projects[p].Cost; c > 0 && cost > 0 {
+			x.WinsAtCost = min(Amount(cost), c)
+			x.EffectiveSupport = min(cost/float64(c), 1)
 		}
-		before := func(w int) bool { // does the rule come to w first?
-			v := prof.votes[w]
-			if in.Projects[w].Cost == 0 {
-				v = 0
-			}
-			return v > prof.votes[p] || v == prof.votes[p] && rank[w] < rank[p]
-		}
-		turn := 0
-		for turn < len(r.Winners) && before(r.Winners[turn]) {
-			turn++
-		}
-		x.WinsAtCost = min(left[turn], in.Projects[p].Cost)
-		if c := in.Projects[p].Cost; c > 0 {
-			x.EffectiveSupport = float64(x.WinsAtCost) / float64(c)
-		}
-		// With more votes than the first winner after whom it no longer fitted,
-		// it would have been funded.
-		for k := len(r.Winners) - 1; k >= 0; k-- {
-			if left[k] >= in.Projects[p].Cost {
-				w := r.Winners[k]
-				x.ExtraVotes = prof.votes[w] - prof.votes[p]
-				if rank[w] < rank[p] {
-					x.ExtraVotes++
-				}
-				break
-			}
+		if votes < 1e15 {
+			x.ExtraVotes = int64(votes)
 		}
 	}
+}
+
+// queue is the order in which a greedy rule comes to projects, as its winners show it.
+type queue struct {
+	r    *Result
+	in   *Instance
+	prof *profile
+	rank []int32
+	left []float64 // left[k] is what was left before the k-th winner was funded
+	// byVotes: the order is that of the votes, and does not depend on costs.
+	byVotes bool
+}
+
+func newQueue(r *Result) *queue {
+	q := &queue{r: r, in: r.Instance, prof: r.Instance.profile(r.Rule.Utility), left: make([]float64, len(r.Winners)+1)}
+	q.rank, _ = ranks(q.in, r.Options) // the options were checked by the tally
+	q.byVotes = r.Rule.Utility == UtilityCost || r.Rule.City != ""
+	q.left[0] = float64(q.in.Budget)
+	for k, w := range r.Winners {
+		q.left[k+1] = q.left[k] - float64(q.in.Projects[w].Cost)
+	}
+	return q
+}
+
+func (q *queue) why(p int) Why {
+	switch fits := q.left[len(q.r.Winners)] >= float64(q.in.Projects[p].Cost); {
+	case q.r.Rule.Family == FamilyPhragmen, q.r.Rule.City == greedyNoSkip:
+		return WhyStopped
+	case fits && q.r.Options.Limits != nil:
+		return WhyConstrained
+	case fits:
+		return WhyThreshold
+	}
+	return WhyDidNotFit
+}
+
+// before says whether a rule that goes by votes comes to a first.
+func (q *queue) before(a, p int) bool {
+	v := q.prof.votes[a]
+	if q.in.Projects[a].Cost == 0 && q.r.Rule.City == "" {
+		v = 0
+	}
+	return v > q.prof.votes[p] || v == q.prof.votes[p] && q.rank[a] < q.rank[p]
+}
+
+// cost is the largest cost at which p would have been funded; 0 for none.
+func (q *queue) cost(p int) (most float64) {
+	if q.byVotes {
+		turn := 0
+		for turn < len(q.r.Winners) && q.before(q.r.Winners[turn], p) {
+			turn++
+		}
+		if q.r.Rule.City == greedyNoSkip {
+			for o := range q.in.Projects { // does the rule end before it comes to p?
+				if o != p && q.before(o, p) && !q.r.Won(o) {
+					return 0
+				}
+			}
+		}
+		return q.left[turn]
+	}
+	for k, left := range q.left {
+		c := left
+		if k < len(q.r.Winners) { // to come before the winner it must be worth more for its cost
+			w := q.r.Winners[k]
+			c = min(c, float64(q.prof.total[p])*float64(q.in.Projects[w].Cost)/float64(q.prof.total[w])*(1-1e-9))
+		}
+		most = max(most, c)
+	}
+	return most
+}
+
+// votes is how many more votes p would have needed: as many as bring it before the
+// last winner before whom it still fitted. infinity if none would do, or nobody can
+// say how much a vote would have been worth.
+func (q *queue) votes(p int) float64 {
+	cost := float64(q.in.Projects[p].Cost)
+	for k := len(q.r.Winners) - 1; k >= 0; k-- {
+		if q.left[k] < cost {
+			continue
+		}
+		w := q.r.Winners[k]
+		switch {
+		case q.byVotes:
+			more := float64(q.prof.votes[w] - q.prof.votes[p])
+			if q.rank[w] < q.rank[p] {
+				more++
+			}
+			return more
+		case q.r.Rule.Utility == UtilityCard && q.in.Projects[w].Cost > 0:
+			return moreThan(cost*float64(q.prof.total[w])/float64(q.in.Projects[w].Cost)-float64(q.prof.total[p]), q.rank[p] < q.rank[w])
+		}
+		return infinity
+	}
+	return infinity
+}
+
+// moreThan is the smallest whole number above x, at least 1; or x itself if it is
+// whole and a tie is enough.
+func moreThan(x float64, tie bool) float64 {
+	n := math.Round(x)
+	if math.Abs(x-n) > 1e-9*(1+math.Abs(x)) {
+		n = math.Ceil(x)
+	} else if !tie {
+		n++
+	}
+	return max(n, 1)
 }
 
 // anyScore says whether the file states scores, which the cities' greedy rules

@@ -23,7 +23,7 @@ func TestALoserWinsAtTheCostThatItsExplanationNames(t *testing.T) {
 		e.budget *= 100
 		in := e.read(t)
 		for _, rule := range literature(in) {
-			if rule.Completion != pb.CompleteNone && rule.Completion != pb.CompleteUtil || rule.Family == pb.FamilyPhragmen || rule.Completion == pb.CompleteUtil || rule.Name == "greedy_card" || rule.Name == "greedy_borda" || rule.Name == "greedy_cardinal" {
+			if rule.Completion != pb.CompleteNone {
 				continue
 			}
 			res := run(t, in, rule, pb.Options{})
@@ -45,6 +45,44 @@ func TestALoserWinsAtTheCostThatItsExplanationNames(t *testing.T) {
 				// for whom the cost is no obstacle lost a tie.
 				if int(x.WinsAtCost)+2 < e.costs[p] && cheaper(int(x.WinsAtCost)+2) {
 					t.Fatalf("%s: %s wins even at %d\n%s", rule.Name, e.ids[p], x.WinsAtCost+2, e)
+				}
+			}
+		}
+	})
+	if tried == 0 {
+		t.Error("no loser was tried")
+	}
+}
+
+// So is the number of votes that it names: ballots with the loser alone are added.
+func TestALoserWinsWithTheVotesThatItsExplanationNames(t *testing.T) {
+	tried := 0
+	rapid.Check(t, func(t *rapid.T) {
+		e := drawElection(t)
+		in := e.read(t)
+		for _, rule := range literature(in) {
+			if rule.Family == pb.FamilyShares || e.voteType != "approval" { // shares: from people who had spent nothing, among as many
+				continue
+			}
+			res := run(t, in, rule, pb.Options{})
+			for p, x := range res.Explanations() {
+				if x.Why == pb.WhyFunded || x.ExtraVotes < 1 {
+					continue
+				}
+				with := func(more int64) bool {
+					f := e
+					f.ballots, f.points = slices.Clone(e.ballots), slices.Clone(e.points)
+					for range more {
+						f.ballots, f.points = append(f.ballots, []int{p}), append(f.points, []int{0})
+					}
+					return slices.Contains(winners(t, f.String(), rule.Name, pb.Options{}), e.ids[p])
+				}
+				tried++
+				if !with(x.ExtraVotes) {
+					t.Fatalf("%s: %s does not win with %d more votes\n%s", rule.Name, e.ids[p], x.ExtraVotes, e)
+				}
+				if x.ExtraVotes > 1 && with(x.ExtraVotes-1) {
+					t.Fatalf("%s: %s wins even with %d more votes\n%s", rule.Name, e.ids[p], x.ExtraVotes-1, e)
 				}
 			}
 		}

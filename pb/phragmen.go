@@ -27,6 +27,8 @@ type phragmenRun struct {
 	lo    []float64 // per round: bounds of the load, smallest units
 	hi    []float64
 	parts []phragmenPart
+	fresh []float64 // per project: the load that it would bring now, about
+	hope  *hopes
 	// The exact loads of the first len(num) rounds are num[t]/den, computed
 	// when needed; one common denominator spares a fraction per operation.
 	num []*big.Int
@@ -41,7 +43,12 @@ type phragmenPart struct {
 }
 
 func (t *tally) phragmen(ctx context.Context) error {
-	r := &phragmenRun{t: t, prof: t.in.profile(UtilityCost), load: make([]int32, t.in.Classes())}
+	n := len(t.in.Projects)
+	r := &phragmenRun{t: t, prof: t.in.profile(UtilityCost), load: make([]int32, t.in.Classes()), fresh: make([]float64, n), hope: &hopes{make([]float64, n), make([]float64, n)}}
+	for p := range n {
+		r.hope.votes[p] = infinity
+	}
+	t.result.hope = r.hope
 	for j := range r.load {
 		r.load[j] = -1
 	}
@@ -66,6 +73,7 @@ func (t *tally) phragmen(ctx context.Context) error {
 		for _, p := range least {
 			over = over || t.spent+int64(t.in.Projects[p].Cost) > t.budget
 		}
+		r.chance(left, least, over)
 		if over {
 			break
 		}
@@ -106,6 +114,7 @@ func (r *phragmenRun) least(left []int32) []int32 {
 			continue
 		}
 		lo, hi := r.bounds(p)
+		r.fresh[p] = lo + (hi-lo)/2
 		if lo > best {
 			continue
 		}
@@ -143,6 +152,40 @@ func (r *phragmenRun) least(left []int32) []int32 {
 		}
 	}
 	return out
+}
+
+// hopes is, for each project that was not funded, the largest cost at which it would
+// have been, and how many more votes of people without a load would have done.
+type hopes struct{ cost, votes []float64 }
+
+// chance asks in a round at what cost, and with how many more votes, each project
+// would have brought the smallest load and been paid for, instead of what was chosen.
+func (r *phragmenRun) chance(left, least []int32, over bool) {
+	if r.prof.votes[least[0]] == 0 {
+		return // nobody supports what is left
+	}
+	room := float64(r.t.budget - r.t.spent)
+	second := infinity // the smallest load of the others, for the one that ends the rule
+	for _, p := range left {
+		if p != least[0] && r.prof.votes[p] > 0 {
+			second = min(second, r.fresh[p])
+		}
+	}
+	for _, p := range left {
+		v, cost, load := float64(r.prof.votes[p]), float64(r.t.in.Projects[p].Cost), r.fresh[least[0]]
+		switch {
+		case v == 0, p == least[0] && !over:
+			continue
+		case p == least[0]:
+			load = second
+		}
+		// Its load would be (sum + c)/v, with sum that of its supporters.
+		sum := r.fresh[p]*v - cost
+		r.hope.cost[p] = max(r.hope.cost[p], min(v*load-sum, room))
+		if cost <= room {
+			r.hope.votes[p] = min(r.hope.votes[p], moreThan(r.fresh[p]*v/load-v, r.t.rank[p] < r.t.rank[least[0]]))
+		}
+	}
 }
 
 // part lists what the exact new load of p is made of.

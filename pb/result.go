@@ -36,6 +36,7 @@ type Result struct {
 
 	m       *mesInput // of the shares family
 	enum    int64     // endowment times voters, in smallest units
+	hope    *hopes    // of Phragmén
 	explain sync.Once
 	reasons []Explanation
 }
