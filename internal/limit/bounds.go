@@ -15,6 +15,9 @@ const (
 	BodyWait
 	Grace
 	Slowest
+	Searches
+	SearchesInAll
+	SearchWait
 	HashesWaiting
 	ProviderCalls
 	CommentsPending
@@ -68,6 +71,9 @@ var bounds = [...]Most{
 	BodyWait:            {"bodies.wait", 10, Second},
 	Grace:               {"grace", 20, Second},
 	Slowest:             {"slowest", 4 << 10, PerSecond},
+	Searches:            {"searches", 1, Call},
+	SearchesInAll:       {"searches.all", 2, Call},
+	SearchWait:          {"searches.wait", 2, Second},
 	HashesWaiting:       {"signin.waiting", 24, Call},
 	ProviderCalls:       {"provider.calls", 8, Call},
 	CommentsPending:     {"comments.pending", 5_000, Row},

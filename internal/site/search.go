@@ -12,8 +12,11 @@ import (
 	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/db"
+	"codeberg.org/arengo/arengo/internal/fault"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/publishing"
+	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
 
@@ -204,6 +207,11 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 	page := searchPage{Query: cut(strings.Join(strings.Fields(strings.ToValidUTF8(r.URL.Query().Get("q"), "")), " "), maxQuery)}
 	words := query(page.Query)
 	page.Words = len(words)
+	leave, err := s.enterSearch(r, len(words))
+	if err != nil {
+		return err
+	}
+	defer leave()
 	err = s.db.Read(r.Context(), func(tx *db.Tx) error {
 		v := &visit{Request: r, tx: tx, i: i, origin: Origin(s.base, i), now: s.clock()}
 		if v.profiles, err = institution.Profiles(r.Context(), tx, i.ID); err != nil {
@@ -221,6 +229,20 @@ func (s *Site) search(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.kit.Render(w, r, http.StatusOK, "site-search", layout.Page{Layout: layout.Site, Content: page, Title: title, Search: page.Query, NoIndex: true,
 		Crumbs: []layout.Link{{Label: t("site.nav.home"), URL: "/"}}})
+}
+
+// enterSearch waits for room: whoever searches without end must leave the other pages
+// their part of the machine. Fault: Unavailable.
+func (s *Site) enterSearch(r *http.Request, words int) (leave func(), err error) {
+	if words == 0 {
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit.SearchWait.For())
+	defer cancel()
+	if leave, err = s.searches.Wait(ctx, web.From(r), 1); err != nil {
+		return nil, fault.New(fault.Unavailable, "site.search.busy").Because(err)
+	}
+	return leave, nil
 }
 
 func (s *Site) find(v *visit, words []word, n int, page *searchPage) (err error) {

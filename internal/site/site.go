@@ -16,6 +16,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
 )
@@ -65,6 +66,7 @@ type Site struct {
 	pages    *cache
 	versions *versions
 	files    *cache
+	searches *limit.Gate
 }
 
 // New builds a Site and adds its templates to the kit.
@@ -82,7 +84,8 @@ func New(o Options) (*Site, error) {
 		return nil, err
 	}
 	return &Site{
-		db: o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention, activity: o.Activity, hubs: o.Hubs,
+		searches: limit.NewGate(limit.Searches.N(), limit.SearchesInAll.N()),
+		db:       o.DB, kit: o.Kit, blobs: o.Blobs, base: o.BaseURL, clock: o.Clock, log: o.Log, below: o.Below, mention: o.Webmention, activity: o.Activity, hubs: o.Hubs,
 		pages: newCache(cacheBytes), files: newCache(fileBytes), versions: newVersions(o.DB),
 	}, nil
 }
