@@ -199,6 +199,13 @@ func (p *proxied) caddy(guide string) {
 		text, err := os.ReadFile(root)
 		return err == nil && p.roots.AppendCertsFromPEM(text)
 	})
+	p.await("caddy's certificate for the site", 30*time.Second, func() bool { // it is made after the root's
+		c, err := tls.Dial("tcp", p.secure, &tls.Config{RootCAs: p.roots, ServerName: p.host})
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
 }
 
 // run starts a proxy with a configuration, whose path is its last argument, and
