@@ -15,6 +15,7 @@ endif
 
 ASSET_SOURCES := $(shell find internal/web/assets/src -type f) $(shell find internal cmd -type f \( -name '*.html' -o -name '*.go' \) 2>/dev/null) scripts/assets.mjs
 MANIFEST := internal/web/assets/dist/manifest.json
+NOTICES := internal/licence/dist/notices.json.gz
 
 .PHONY: help
 help: ## this list
@@ -30,10 +31,14 @@ build: assets ## the program, bin/arengo
 	go build -trimpath -o bin/arengo ./cmd/arengo
 
 .PHONY: assets
-assets: $(MANIFEST) ## style sheets, scripts, fonts and icons
+assets: $(MANIFEST) $(NOTICES) ## style sheets, scripts, fonts and icons, and the licences of all
 
 $(MANIFEST): node_modules/.package-lock.json $(ASSET_SOURCES)
 	npm run --silent build
+
+$(NOTICES): $(MANIFEST) go.mod go.sum LICENSE
+	@scripts/ensure.sh go
+	go run ./scripts/notices $@
 
 # No install script of any package runs: none is needed.
 node_modules/.package-lock.json: package.json package-lock.json
@@ -78,3 +83,4 @@ lint: ## go vet, gofmt and staticcheck
 clean: ## removes what was built
 	rm -rf bin screenshots node_modules
 	find internal/web/assets/dist -type f ! -name .keep -delete
+	rm -f $(NOTICES)

@@ -17,7 +17,7 @@ import (
 // of a lower ring; within a ring only the edges of sideways are allowed.
 var rings = [][]string{
 	{"count", "pb"}, // libraries: importable by anybody, they know nothing of the house
-	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "hostname", "limit", "disk", "prose"}, // ground: no business words
+	{"fault", "i18n", "config", "db", "jobs", "fetch", "blob", "mail", "secret", "hostname", "limit", "disk", "prose", "licence"}, // ground: no business words
 	{"retain"}, // what is let go of: every domain says its own
 	{"institution", "people", "audit", "auth", "web", "api"},                       // kit: who asks, how we answer
 	{"channel", "publishing", "site", "newsletter", "inbox", "insight", "webhook"}, // domains

@@ -47,13 +47,25 @@ function parts(kind, bundle, extension) {
 // Elements that Markdown makes, though no template names them.
 const elements = 'html body main p a h1 h2 h3 h4 h5 h6 ul ol li dl dt dd blockquote pre code kbd table caption thead tbody tr th td hr img figure figcaption em strong b i small sub sup del mark abbr audio video button input select textarea label fieldset legend output progress summary details dialog iframe'.split(' ');
 
+// The packages that something was taken from: their notices go with the program.
+const taken = new Set();
+
+/** Notes the package that a file belongs to, if it is not ours; links are followed. */
+function take(file) {
+  const inside = relative(modules, file).split(/[\\/]/);
+  if (inside[0] !== '..') taken.add(inside[0].startsWith('@') ? `${inside[0]}/${inside[1]}` : inside[0]);
+  return file;
+}
+
 function compile(imports) {
-  return sass.compileString(imports.map((name) => `@import '${name}';`).join('\n'), {
+  const made = sass.compileString(imports.map((name) => `@import '${name}';`).join('\n'), {
     loadPaths: [join(source, 'scss'), join(modules, 'bootstrap-italia/src/scss')],
     style: 'compressed',
     quietDeps: true,
     logger: sass.Logger.silent,
-  }).css.replace(/^\uFEFF/, '');
+  });
+  for (const url of made.loadedUrls) if (url.protocol === 'file:') take(fileURLToPath(url));
+  return made.css.replace(/^\uFEFF/, '');
 }
 
 /**
@@ -104,13 +116,16 @@ async function script(name) {
     target: ['es2020'],
     legalComments: 'none',
     nodePaths: [modules],
+    metafile: true,
+    absWorkingDir: root,
   });
+  for (const input of Object.keys(result.metafile.inputs)) take(join(root, input));
   return result.outputFiles[0].contents;
 }
 
 /** The symbols that templates, code or scripts name, out of the whole sprite. */
 function sprite() {
-  const all = readFileSync(join(modules, 'bootstrap-italia/dist/svg/sprites.svg'), 'utf8');
+  const all = readFileSync(take(join(modules, 'bootstrap-italia/dist/svg/sprites.svg')), 'utf8');
   const named = new Set();
   for (const file of [...templates, ...goFiles, ...scripts]) {
     for (const name of readFileSync(file, 'utf8').match(/\bit-[a-z0-9-]+/g) || []) named.add(name);
@@ -120,6 +135,10 @@ function sprite() {
   const body = symbols.map((m) => m[0].replace(/^<svg/, '<symbol').replace(/svg>$/, 'symbol>')).join('');
   return `<svg xmlns="http://www.w3.org/2000/svg">${body}</svg>\n`;
 }
+
+// Bootstrap Italia is a fork of Bootstrap and carries its style sheets, not its licence:
+// the package is here for that text alone.
+take(join(modules, 'bootstrap/LICENSE'));
 
 const manifest = {};
 
@@ -149,7 +168,7 @@ console.log(`assets → ${relative(process.cwd(), dist)}`);
 const fonts = {};
 for (const weight of weights) {
   const name = `titillium-web-latin-${weight}-normal.woff2`;
-  fonts[name] = emit(name, readFileSync(join(modules, '@fontsource/titillium-web/files', name)));
+  fonts[name] = emit(name, readFileSync(take(join(modules, '@fontsource/titillium-web/files', name))));
 }
 for (const name of ['site', 'desk']) {
   let css = await styles(name);
@@ -159,8 +178,9 @@ for (const name of ['site', 'desk']) {
 }
 emit('sprite.svg', sprite());
 for (const file of files(join(source, 'static'), ['.svg', '.png', '.webmanifest'])) emit(basename(file), readFileSync(file));
+writeFileSync(join(dist, 'packages.json'), `${JSON.stringify([...taken].sort(), null, 1)}\n`);
 writeFileSync(join(dist, 'manifest.json'), `${JSON.stringify(manifest, null, 1)}\n`);
 
 // Old files go last, so that a program compiled meanwhile never misses one.
-const current = new Set(['.keep', 'manifest.json', ...Object.values(manifest).flatMap((name) => [name, `${name}.gz`, `${name}.br`])]);
+const current = new Set(['.keep', 'manifest.json', 'packages.json', ...Object.values(manifest).flatMap((name) => [name, `${name}.gz`, `${name}.br`])]);
 for (const name of readdirSync(dist)) if (!current.has(name)) rmSync(join(dist, name));

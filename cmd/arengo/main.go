@@ -75,6 +75,7 @@ func commands() []command {
 		{name: "verify", bare: func(ctx context.Context, in input) int {
 			return runVerify(ctx, in.args, in.stdin, in.stdout, in.stderr)
 		}},
+		{name: "licences", bare: func(_ context.Context, in input) int { return runLicences(in) }},
 		{name: "version", bare: func(_ context.Context, in input) int { in.say("cli.version", app.Version); return exitDone }},
 	}
 }
@@ -161,7 +162,7 @@ func find(args []string) (c command, rest []string, err error) {
 // do reads the command line and the settings, and runs the command.
 func (in input) do(ctx context.Context, c command) int {
 	if c.bare != nil {
-		if c.name == "version" && len(in.args) > 0 && asksHelp(in.args[0]) {
+		if (c.name == "version" || c.name == "licences") && len(in.args) > 0 && asksHelp(in.args[0]) {
 			in.about(c)
 			return exitDone
 		}

@@ -16,6 +16,7 @@ import (
 
 	"codeberg.org/arengo/arengo/internal/db"
 	"codeberg.org/arengo/arengo/internal/institution"
+	"codeberg.org/arengo/arengo/internal/licence"
 	"codeberg.org/arengo/arengo/internal/limit"
 	"codeberg.org/arengo/arengo/internal/web"
 	"codeberg.org/arengo/arengo/internal/web/layout"
@@ -108,6 +109,8 @@ func (s *Site) Mount(mux *http.ServeMux) {
 		"GET /argomenti/{tag}/{feed}":   s.topicFeed,
 		"GET /canali":                   s.channels,
 		"GET /incorpora":                s.embedGuide,
+		"GET /licenze":                  s.licences,
+		"GET /licenze/{name...}":        s.licence,
 		"GET /feed.rss":                 s.siteFeed("feed.rss"),
 		"GET /feed.atom":                s.siteFeed("feed.atom"),
 		"GET /feed.json":                s.siteFeed("feed.json"),
@@ -201,6 +204,9 @@ func (s *Site) Shell(r *http.Request, p *layout.Page) {
 func Masthead(i institution.Institution) layout.Institution {
 	m := layout.Institution{Name: i.Name, Tagline: i.Motto, URL: "/", Color: i.Colour,
 		Footer: layout.Footer{Accessibility: i.AccessibilityURL, Privacy: i.PrivacyURL, Legal: i.LegalURL, Rules: "/regole"}}
+	if licence.Known() {
+		m.Footer.Licences = "/licenze"
+	}
 	for _, line := range []string{i.Address, i.Phone, i.Email} {
 		if line != "" {
 			m.Footer.Contacts = append(m.Footer.Contacts, line)

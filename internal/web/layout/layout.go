@@ -85,6 +85,7 @@ type Footer struct {
 	Legal         string
 	Feedback      string // the accessibility feedback form
 	Rules         string // of taking part: what may be said here
+	Licences      string // of the program and of what it is made of
 }
 
 // Link is a label with an address. Labels are already in the reader's language.
