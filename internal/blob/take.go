@@ -35,7 +35,8 @@ type Stored struct {
 type Media struct {
 	Original   Stored // safe to publish: no place, no camera, upright
 	Renditions []Stored
-	Frames     int // of an animation; 0 for everything else
+	Frames     int  // of an animation; 0 for everything else
+	Kept       Kept // why a document is as it came; "" when its notes are gone
 }
 
 // Take receives a file of any kind that Types lists, makes it safe to publish and
@@ -66,11 +67,38 @@ func (p *Processor) Take(ctx context.Context, s Store, r io.Reader, o TakeOption
 		return p.Image(ctx, s, f, o)
 	}
 	var clean io.Reader = f
-	if kind == mp4Type() || kind == movType() {
+	var kept Kept
+	switch {
+	case kind == webmType():
+		err = takeWebM(f)
+	case kind.Class == Video:
 		clean = CleanVideo(f)
+	default:
+		var document *os.File
+		if document, kept, err = takeDocument(f, kind, o.TempDir); document != nil {
+			defer os.Remove(document.Name())
+			defer document.Close()
+		}
+		if clean = document; kept != "" {
+			clean = f
+		}
+	}
+	if err != nil {
+		return Media{}, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return Media{}, fmt.Errorf("take media: %w", err)
 	}
 	b, err := s.Put(ctx, clean)
-	return Media{Original: Stored{Blob: b, Type: kind}}, err
+	return Media{Original: Stored{Blob: b, Type: kind}, Kept: kept}, err
+}
+
+func takeWebM(f *os.File) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("take media: %w", err)
+	}
+	return cleanWebM(f, size)
 }
 
 // takeGIF keeps an animation as it moves; a single frame is a picture like others.

@@ -15,8 +15,8 @@ import (
 const maxMovie = 64 << 20
 
 // CleanVideo passes an MP4 or QuickTime file through with the notes of its index
-// blanked: where it was taken, with what, and by whom (the boxes udta and meta, ISO/IEC
-// 14496-12). No byte moves, so the index still fits. Reading fails with Invalid
+// blanked: where it was taken, when, with what, and by whom (the boxes udta and meta, the
+// times of mvhd, tkhd and mdhd, ISO/IEC 14496-12). No byte moves, so the index still fits. Reading fails with Invalid
 // when the file is broken.
 func CleanVideo(r io.Reader) io.Reader {
 	return &videoReader{r: r}
@@ -99,6 +99,18 @@ func (v *videoReader) box() error {
 	return nil
 }
 
+// forgetTimes blanks when a movie, a track or a medium was made and changed: two times
+// after the version and the flags, of 64 bits each in version 1, of 32 otherwise.
+func forgetTimes(b []byte) {
+	n := 12
+	if len(b) > 0 && b[0] == 1 {
+		n = 20
+	}
+	if len(b) >= n {
+		clear(b[4:n])
+	}
+}
+
 // blankNotes turns the boxes that hold notes into free space, inside movies and
 // tracks too.
 func blankNotes(b []byte, depth int) {
@@ -114,8 +126,10 @@ func blankNotes(b []byte, depth int) {
 			return
 		}
 		switch string(b[4:8]) {
-		case "moov", "trak":
-			if depth < 3 {
+		case "mvhd", "tkhd", "mdhd":
+			forgetTimes(b[head:size])
+		case "moov", "trak", "mdia":
+			if depth < 4 {
 				blankNotes(b[head:size], depth+1)
 			}
 		case "udta", "meta", "uuid":

@@ -25,6 +25,7 @@ type Media struct {
 	Size              int64
 	Width, Height     int // pixels of a picture
 	CreatedAt         time.Time
+	Kept              blob.Kept // why a document is as it came, with its notes
 }
 
 // IsImage tells a picture from a video or a document.
@@ -33,11 +34,11 @@ func (m Media) IsImage() bool { return strings.HasPrefix(m.ContentType, "image/"
 // IsVideo tells a video from a picture or a document.
 func (m Media) IsVideo() bool { return strings.HasPrefix(m.ContentType, "video/") }
 
-const mediaColumns = `institution_id, id, hash, content_type, name, size, width, height, created_at`
+const mediaColumns = `institution_id, id, hash, content_type, name, size, width, height, created_at, kept`
 
 func scanMedia(s db.Scanner) (m Media, err error) {
 	var created int64
-	err = s.Scan(&m.InstitutionID, &m.ID, &m.Hash, &m.ContentType, &m.Name, &m.Size, &m.Width, &m.Height, &created)
+	err = s.Scan(&m.InstitutionID, &m.ID, &m.Hash, &m.ContentType, &m.Name, &m.Size, &m.Width, &m.Height, &created, &m.Kept)
 	m.CreatedAt = db.When(created)
 	return m, err
 }
@@ -101,8 +102,8 @@ func siteRenditions() []blob.Rendition {
 }
 
 // Upload takes a file in: its type is read from its content, a picture is
-// bounded in pixels and stripped of its metadata, a video or document is
-// streamed to the store. It keeps nothing of a file it refuses. Faults: Invalid,
+// bounded in pixels and stripped of its metadata, as are videos and documents, which
+// are streamed to the store; Kept names those that stay as they came. It keeps nothing of a file it refuses. Faults: Invalid,
 // TooLarge, Unavailable.
 func (d *Desk) Upload(ctx context.Context, institutionID, name string, r io.Reader) (m Media, err error) {
 	actor, err := people.Can(ctx, people.Write, institutionID)
@@ -116,10 +117,10 @@ func (d *Desk) Upload(ctx context.Context, institutionID, name string, r io.Read
 	now := d.clock()
 	o := taken.Original
 	m = Media{InstitutionID: institutionID, ID: db.NewID(), Hash: o.Hash, ContentType: o.Type.MIME, Name: fileName(name, o.Type.Ext),
-		Size: o.Size, Width: o.W, Height: o.H, CreatedAt: now}
+		Size: o.Size, Width: o.W, Height: o.H, CreatedAt: now, Kept: taken.Kept}
 	return m, d.db.InTx(ctx, func(tx *db.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO media (`+mediaColumns+`, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			m.InstitutionID, m.ID, m.Hash, m.ContentType, m.Name, m.Size, m.Width, m.Height, db.At(m.CreatedAt), actor.PersonID)
+		_, err := tx.Exec(ctx, `INSERT INTO media (`+mediaColumns+`, created_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+			m.InstitutionID, m.ID, m.Hash, m.ContentType, m.Name, m.Size, m.Width, m.Height, db.At(m.CreatedAt), m.Kept, actor.PersonID)
 		if err != nil {
 			return err
 		}

@@ -370,3 +370,14 @@ func TestDateChosenOnTheCalendarStaysWithTheDraft(t *testing.T) {
 		t.Error("a moment of the past was accepted")
 	}
 }
+
+// Whoever uploads a file that stays as it came is told so.
+func TestUploaderIsToldWhatAFileStillSays(t *testing.T) {
+	w := newTown(t)
+	r := parts(t, "/redazione/media", nil, map[string][]byte{"bando.pdf": []byte("%PDF-1.7\n/Author (Ada)\n%%EOF\n")})
+	r.Header.Set("Accept", "application/json")
+	rec := w.send("writer", r)
+	shows(t, rec, http.StatusCreated, `"name":"bando.pdf"`)
+	id := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(rec.Body.String())[1]
+	shows(t, w.do("writer", "GET", "/redazione/media/"+id+"/scheda", nil), http.StatusOK, "Un PDF resta com&#39;è")
+}

@@ -70,7 +70,7 @@ func (r routes) media(k *api.Kit) {
 	api.Register(k, api.Route[upload, media]{
 		Method: http.MethodPost, Path: "/media", Tag: "media", ID: "uploadMedia", Action: people.Write, Status: http.StatusCreated, MaxBody: r.MaxUpload + 1<<20,
 		Summary:     "Upload a photograph, a video or a document",
-		Description: "The type is read from the content. A picture loses its metadata (place, camera).",
+		Description: "The type is read from the content. Pictures, videos, DOCX and ODT lose their metadata (place, camera, author, times); a signed or encrypted document and a PDF stay as they are, and `kept` says so.",
 		Do: func(ctx context.Context, in upload) (media, error) {
 			name := in.File.Name
 			if name == "" {

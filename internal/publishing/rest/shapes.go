@@ -152,10 +152,11 @@ type media struct {
 	Size        int64  `json:"size" doc:"Bytes."`
 	Width       int    `json:"width,omitempty" doc:"Pixels."`
 	Height      int    `json:"height,omitempty"`
+	Kept        string `json:"kept,omitempty" enum:"signed,locked,whole" doc:"Why a document was stored byte by byte as it came, with whatever it says of its author: it is signed, encrypted, or a PDF."`
 }
 
 func mediaOf(m publishing.Media) media {
-	return media{ID: m.ID, Name: m.Name, ContentType: m.ContentType, Size: m.Size, Width: m.Width, Height: m.Height}
+	return media{ID: m.ID, Name: m.Name, ContentType: m.ContentType, Size: m.Size, Width: m.Width, Height: m.Height, Kept: string(m.Kept)}
 }
 
 // connection is a channel, without its secret.
