@@ -128,16 +128,15 @@ func findLink(ctx context.Context, tx *db.Tx, token string, now time.Time, purpo
 }
 
 // useLink uses a link up. Of two simultaneous uses one fails. Fault: NotFound.
-func useLink(ctx context.Context, tx *db.Tx, token string, now time.Time, purposes ...string) (link, error) {
-	l, err := findLink(ctx, tx, token, now, purposes...)
-	if err != nil {
-		return l, err
+func useLink(ctx context.Context, tx *db.Tx, token string, now time.Time, purposes ...string) error {
+	if _, err := findLink(ctx, tx, token, now, purposes...); err != nil {
+		return err
 	}
 	n, err := tx.Change(ctx, `UPDATE one_time_link SET used_at = $2 WHERE hash = $1 AND used_at = 0`, digest(token), db.At(now))
 	if err == nil && n == 0 {
 		err = fault.Missing("auth.link.gone")
 	}
-	return l, err
+	return err
 }
 
 // choosePassword sets a person's password, ends the links and all sessions but

@@ -145,7 +145,7 @@ func (s *Service) followLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, now := r.Context(), s.now()
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		if _, err := useLink(ctx, tx, r.PathValue("token"), now, purposeSetup, purposeReset); err != nil {
+		if err := useLink(ctx, tx, r.PathValue("token"), now, purposeSetup, purposeReset); err != nil {
 			return err
 		}
 		if err := s.choosePassword(ctx, tx, p, hash, "", now); err != nil {
@@ -283,8 +283,7 @@ func (s *Service) handover(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx := r.Context()
 	err = s.db.InTx(ctx, func(tx *db.Tx) error {
-		_, err := useLink(ctx, tx, r.PathValue("token"), s.now(), purposeHandover)
-		return err
+		return useLink(ctx, tx, r.PathValue("token"), s.now(), purposeHandover)
 	})
 	if err != nil {
 		return err

@@ -125,22 +125,21 @@ func (c canned) check() error {
 // AddCanned stores an answer that all profiles may use, as the context's actor.
 // Faults: Forbidden, Invalid, Conflict when the name is taken.
 func (p *Pages) AddCanned(ctx context.Context, institutionID, name, text string) error {
-	_, err := p.saveCanned(ctx, institutionID, canned{Name: name, Text: text}, p.clock())
-	return err
+	return p.saveCanned(ctx, institutionID, canned{Name: name, Text: text}, p.clock())
 }
 
 // saveCanned stores a new canned answer, or one that was changed since c.Version.
 // Faults: Forbidden; Invalid; Conflict when somebody else changed it meanwhile;
 // NotFound.
-func (p *Pages) saveCanned(ctx context.Context, institutionID string, c canned, now time.Time) (canned, error) {
+func (p *Pages) saveCanned(ctx context.Context, institutionID string, c canned, now time.Time) error {
 	actor, err := people.Can(ctx, people.Answer, institutionID)
 	if err != nil {
-		return c, err
+		return err
 	}
 	if err := c.check(); err != nil {
-		return c, err
+		return err
 	}
-	return c, p.db.InTx(ctx, func(tx *db.Tx) error {
+	return p.db.InTx(ctx, func(tx *db.Tx) error {
 		if err := freeName(ctx, tx, institutionID, c); err != nil {
 			return err
 		}

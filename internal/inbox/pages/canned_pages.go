@@ -92,7 +92,7 @@ func (p *Pages) addCanned(w http.ResponseWriter, r *http.Request, v visit) error
 	if err != nil {
 		return err
 	}
-	if _, err := p.saveCanned(r.Context(), v.inst.ID, readCanned(form, ""), v.now); err != nil {
+	if err := p.saveCanned(r.Context(), v.inst.ID, readCanned(form, ""), v.now); err != nil {
 		if !form.Fail(v.p, err) {
 			return err
 		}
@@ -142,7 +142,7 @@ func (p *Pages) changeCanned(w http.ResponseWriter, r *http.Request, v visit) er
 	if err != nil {
 		return err
 	}
-	if _, err := p.saveCanned(r.Context(), v.inst.ID, readCanned(form, r.PathValue("id")), v.now); err != nil {
+	if err := p.saveCanned(r.Context(), v.inst.ID, readCanned(form, r.PathValue("id")), v.now); err != nil {
 		if !form.Fail(v.p, err) {
 			return err
 		}

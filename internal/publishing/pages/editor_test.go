@@ -379,5 +379,5 @@ func TestUploaderIsToldWhatAFileStillSays(t *testing.T) {
 	rec := w.send("writer", r)
 	shows(t, rec, http.StatusCreated, `"name":"bando.pdf"`)
 	id := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(rec.Body.String())[1]
-	shows(t, w.do("writer", "GET", "/redazione/media/"+id+"/scheda", nil), http.StatusOK, "Un PDF resta com&#39;è")
+	shows(t, w.do("writer", "GET", "/redazione/media/"+id+"/scheda", nil), http.StatusOK, "Un PDF resta com'è")
 }
