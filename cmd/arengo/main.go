@@ -225,7 +225,7 @@ func (in input) words(want int, what string) error {
 	switch {
 	case len(in.args) > want:
 		return usage("cli.too_many", in.args[want])
-	case len(in.args) < want:
+	case len(in.args) < want || slices.Contains(in.args, ""): // as from an empty variable of a script
 		return usage(what)
 	}
 	return nil

@@ -68,7 +68,9 @@ func Backup(ctx context.Context, d *db.DB, store blob.Store, file string, now ti
 		f.Drop()
 		return fmt.Errorf("backup: %w", err)
 	}
-	if err := f.Keep(file); err != nil {
+	if err := f.KeepNew(file); errors.Is(err, fs.ErrExist) { // another backup took the name meanwhile
+		return fault.Clash("backup.exists", file).Because(err)
+	} else if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
 	return nil

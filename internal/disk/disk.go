@@ -73,6 +73,31 @@ func (f File) Keep(path string) error {
 	return SyncDir(filepath.Dir(path))
 }
 
+// KeepNew is Keep for a name that nobody has yet: of two that want it at the same
+// moment one gets it, and the other fs.ErrExist.
+func (f File) KeepNew(path string) error {
+	defer os.Remove(f.Name())
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	// A rename replaces what has the name. Where files take no second name (FAT,
+	// some network shares) an empty file claims it first.
+	switch err := os.Link(f.Name(), path); {
+	case errors.Is(err, fs.ErrExist):
+		return err
+	case err != nil:
+		claim, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(claim.Close(), os.Rename(f.Name(), path)); err != nil {
+			os.Remove(path)
+			return err
+		}
+	}
+	return SyncDir(filepath.Dir(path))
+}
+
 // Drop forgets the file.
 func (f File) Drop() {
 	f.Close()
