@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -33,7 +34,9 @@ func decode(r *http.Request, s shape, in any) (fingerprint string, err error) {
 		setParam(r, p, v.FieldByIndex(p.index), &faults)
 	}
 	if s.none || !s.body {
-		refuseUnknownQuery(r, s, &faults)
+		if err := checkQuery(r, s, &faults); err != nil {
+			return "", err
+		}
 	}
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s %s\n", r.Method, r.URL.RequestURI())
@@ -56,13 +59,24 @@ func decode(r *http.Request, s shape, in any) (fingerprint string, err error) {
 	return hex.EncodeToString(sum.Sum(nil)), faults.Err()
 }
 
-func refuseUnknownQuery(r *http.Request, s shape, faults *fault.Fields) {
-	for name := range r.URL.Query() {
-		known := slices.ContainsFunc(s.params, func(p param) bool { return p.in == "query" && p.name == name })
-		if !known {
+// checkQuery refuses what would be left out in silence, and a list then show more
+// than was asked for: a query that cannot be read, names that nobody knows, and a
+// second value where there is room for one.
+func checkQuery(r *http.Request, s shape, faults *fault.Fields) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return fault.New(fault.Invalid, "api.query.unreadable").Because(err)
+	}
+	for name, texts := range query {
+		i := slices.IndexFunc(s.params, func(p param) bool { return p.in == "query" && p.name == name })
+		switch {
+		case i < 0:
 			faults.Add(name, "api.field.unknown", name)
+		case len(texts) > 1 && s.params[i].field.Type.Kind() != reflect.Slice:
+			faults.Add(name, "api.field.twice", name)
 		}
 	}
+	return nil
 }
 
 func setParam(r *http.Request, p param, v reflect.Value, faults *fault.Fields) {
