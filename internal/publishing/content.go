@@ -4,12 +4,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/norm"
 
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -23,6 +26,11 @@ const (
 	MaxAttachments = 60
 	MaxAlt         = 1500
 	MaxTags        = 12
+	MaxTag         = 100 // characters, as MaxCaption, MaxWhere and MaxWarning
+	MaxCaption     = 1500
+	MaxWhere       = 300 // of an event and of a point on the map
+	MaxWarning     = 200
+	maxLang        = 35 // RFC 5646, section 4.4.1
 )
 
 // Category is what a message is about; a freeze lets some through.
@@ -215,10 +223,14 @@ func (c Content) check() error {
 		f.Add("tags", "message.tags.many", MaxTags)
 	}
 	for _, t := range c.Tags {
-		if TagKey(t) == "" {
+		switch {
+		case TagKey(t) == "":
 			f.Add("tags", "message.tags.wordless", t)
+		case utf8.RuneCountInString(t) > MaxTag:
+			f.Add("tags", "message.tags.long", MaxTag)
 		}
 	}
+	c.checkLabels(&f)
 	if !slices.Contains(categories, c.Category) {
 		f.Add("category", "message.category.unknown")
 	}
@@ -226,6 +238,34 @@ func (c Content) check() error {
 		f.Add("place", "message.place.range")
 	}
 	return f.Err()
+}
+
+// checkLabels bounds the short texts around the text: each of them goes out to every
+// reader, calendar and channel. Alternative texts are bounded when they are ready.
+func (c Content) checkLabels(f *fault.Fields) {
+	long := func(field, text string, most int) {
+		if utf8.RuneCountInString(text) > most {
+			f.Add(field, "fault.field.long", most)
+		}
+	}
+	if c.Event != nil {
+		long("event_where", c.Event.Where, MaxWhere)
+	}
+	if c.Place != nil {
+		long("place_name", c.Place.Name, MaxWhere)
+	}
+	for _, m := range c.Media {
+		long("caption-"+m.MediaID, m.Caption, MaxCaption)
+	}
+	for i, v := range c.Variants {
+		long(fmt.Sprintf("variants.%d.text", i), v.Text, MaxBody)
+		long(fmt.Sprintf("variants.%d.warning", i), v.Warning, MaxWarning)
+	}
+	// A language that nobody has heard of may be well formed, and stays.
+	var unheard language.ValueError
+	if _, err := language.Parse(c.Lang); len(c.Lang) > maxLang || c.Lang != "" && err != nil && !errors.As(err, &unheard) {
+		f.Add("lang", "message.lang.form")
+	}
 }
 
 // ready returns what forbids submitting. files are the uploaded files by identifier.

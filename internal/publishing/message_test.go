@@ -94,6 +94,36 @@ func TestSecondEditorIsToldAndNothingIsLost(t *testing.T) {
 	})
 }
 
+// The short texts around the text go to every reader and calendar: each has its bound,
+// and the field at fault is named. A language needs only its form.
+func TestShortTextsHaveBounds(t *testing.T) {
+	w := newTown(t, testkit.SQLite(t))
+	long := strings.Repeat("à", 5000)
+	for field, change := range map[string]func(*Content){
+		"event_where":        func(c *Content) { c.Event = &Event{Start: "2027-05-04", Where: long} },
+		"place_name":         func(c *Content) { c.Place = &Place{Name: long, Lat: 45, Lon: 9} },
+		"tags":               func(c *Content) { c.Tags = []string{long} },
+		"caption-m":          func(c *Content) { c.Media = []Attachment{{MediaID: "m", Caption: long}} },
+		"variants.0.warning": func(c *Content) { c.Variants = []Variant{{ChannelID: "x", Warning: long}} },
+		"variants.0.text":    func(c *Content) { c.Variants = []Variant{{ChannelID: "x", Edited: true, Text: strings.Repeat(long, 11)}} },
+		"lang":               func(c *Content) { c.Lang = "italian_of_cesate!" },
+	} {
+		c := w.content()
+		change(&c)
+		_, err := w.desk.Create(w.writer, w.inst.ID, c)
+		if err == nil || len(fault.Of(err).Fields) == 0 || fault.Of(err).Fields[0].Name != field {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	for _, lang := range []string{"it", "de-AT", "lld", "zz-Nope", "sr-Latn"} {
+		c := w.content()
+		c.Lang, c.Tags = lang, []string{strings.Repeat("à", MaxTag)}
+		if _, err := w.desk.Create(w.writer, w.inst.ID, c); err != nil {
+			t.Errorf("%s: %v", lang, err)
+		}
+	}
+}
+
 func TestPhotographWithoutAltTextCannotBeSubmitted(t *testing.T) {
 	w := newTown(t, testkit.SQLite(t))
 	photo, err := w.desk.Upload(w.writer, w.inst.ID, `C:\foto\Piazza.PNG`, strings.NewReader(onePixel))
