@@ -90,6 +90,9 @@ func TestWrongCommandLineSaysWhatToDoAndChangesNothing(t *testing.T) {
 		{[]string{"user", "create", "--email", "a@b.it", "--name", "A", "--role", "king"}, 2, "king"},
 		{[]string{"user", "create", "--email", "a@b.it", "--name", "A", "--role", "writer"}, 1, "institution create"},
 		{[]string{"backup"}, 2, "FILE"},
+		{[]string{"backup", ""}, 2, "FILE"},
+		{[]string{"restore", ""}, 2, "FILE"},
+		{[]string{"institution", "create", "--name", "🏛"}, 1, "--slug"},
 		{[]string{"restore", filepath.Join(t.TempDir(), "none.zip")}, 1, "none.zip"},
 		{[]string{"migrate", "--config", "/nowhere.toml"}, 2, "the file or folder is not there"},
 	} {

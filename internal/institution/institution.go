@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"codeberg.org/arengo/arengo/internal/fault"
@@ -93,6 +94,8 @@ func (i *Institution) check() error {
 	if strings.TrimSpace(i.Name) == "" {
 		f.Add("name", "institution.name.missing")
 	}
+	checkLine(&f, "name", i.Name)
+	checkLine(&f, "kind", i.Kind)
 	for n, h := range i.Hosts {
 		name, err := hostname.HostPort(h)
 		if err != nil {
@@ -106,9 +109,7 @@ func (i *Institution) check() error {
 	} else if i.Email != "" {
 		f.Add("email", "people.email.form")
 	}
-	if !slugForm.MatchString(i.Slug) {
-		f.Add("slug", "institution.slug.form")
-	}
+	checkSlug(&f, i.Slug)
 	if _, err := time.LoadLocation(i.Zone); err != nil || i.Zone == "" || i.Zone == "Local" {
 		f.Add("zone", "institution.zone.unknown", i.Zone)
 	}
@@ -136,10 +137,38 @@ func (p Profile) check() error {
 	if strings.TrimSpace(p.Name) == "" {
 		f.Add("name", "profile.name.missing")
 	}
-	if !slugForm.MatchString(p.Slug) {
+	checkLine(&f, "name", p.Name)
+	checkSlug(&f, p.Slug)
+	return f.Err()
+}
+
+// The longest texts, in characters.
+const (
+	maxLine = 200
+	maxText = 1000
+	maxURL  = 500
+)
+
+// checkLine bounds a text of one line and refuses what no page can show; forms
+// have done so already, a command line has not.
+func checkLine(f *fault.Fields, field, text string) {
+	if utf8.RuneCountInString(text) > maxLine {
+		f.Add(field, "fault.field.long", maxLine)
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) {
+		f.Add(field, "fault.field.encoding")
+	}
+}
+
+func checkSlug(f *fault.Fields, slug string) {
+	switch {
+	case len(slug) > maxLine:
+		f.Add("slug", "fault.field.long", maxLine)
+	case slug == "": // the name has no letter of which one can be made
+		f.Add("slug", "institution.slug.missing")
+	case !slugForm.MatchString(slug):
 		f.Add("slug", "institution.slug.form")
 	}
-	return f.Err()
 }
 
 // Host is a host name as it is compared: in ASCII, lower case, without port.

@@ -86,13 +86,6 @@ func (g *pages) render(w http.ResponseWriter, r *http.Request, form *web.Form, i
 	return g.kit.Render(w, r, form.Status(), "institution", settingsPage{form, i.Hosts, i.Slug})
 }
 
-// The longest texts, in characters.
-const (
-	maxLine = 200
-	maxText = 1000
-	maxURL  = 500
-)
-
 func (g *pages) save(w http.ResponseWriter, r *http.Request) error {
 	i, err := g.current(r)
 	if err != nil {
