@@ -105,8 +105,10 @@ func TestShortTextsHaveBounds(t *testing.T) {
 		"tags":               func(c *Content) { c.Tags = []string{long} },
 		"caption-m":          func(c *Content) { c.Media = []Attachment{{MediaID: "m", Caption: long}} },
 		"variants.0.warning": func(c *Content) { c.Variants = []Variant{{ChannelID: "x", Warning: long}} },
-		"variants.0.text":    func(c *Content) { c.Variants = []Variant{{ChannelID: "x", Edited: true, Text: strings.Repeat(long, 11)}} },
-		"lang":               func(c *Content) { c.Lang = "italian_of_cesate!" },
+		"variants.0.text": func(c *Content) {
+			c.Variants = []Variant{{ChannelID: "x", Edited: true, Text: strings.Repeat(long, 11)}}
+		},
+		"lang": func(c *Content) { c.Lang = "italian_of_cesate!" },
 	} {
 		c := w.content()
 		change(&c)
