@@ -60,8 +60,16 @@ func TestAdministratorSetsUpATownFromTheCommandLine(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "copia.zip")
 	c.ok("", "backup", file, "--log-level", "warn") // flags may stand after the words
 	other := cli{t, filepath.Join(t.TempDir(), "altra")}
-	if out := other.ok("", "restore", file); !strings.Contains(out, "frozen") {
-		t.Fatal(out)
+	if out := other.ok("", "restore", file); !strings.Contains(out, "frozen") || !strings.Contains(out, filepath.Join(other.data, "secret.key")) {
+		t.Fatalf("nobody is told that the key is missing: %s", out)
+	}
+	keyed := cli{t, t.TempDir()}
+	key, err := os.ReadFile(filepath.Join(c.data, "secret.key"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(keyed.data, "secret.key"), key, 0o600)
+	}
+	if out := keyed.ok("", "restore", file); err != nil || strings.Contains(out, "secret.key") {
+		t.Fatalf("with the key in its place: %v %s", err, out)
 	}
 	if code, out, _ := other.run("", "doctor"); code != 1 || !strings.Contains(out, "BAD     Scheduled work") || !strings.Contains(out, "OK      Database") {
 		t.Fatalf("doctor: %d\n%s", code, out)

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"time"
@@ -98,6 +99,11 @@ func openRestore(*flag.FlagSet) action {
 			return err
 		}
 		in.say("cli.restore.done")
+		// The first start makes a key where there is none, and from then on the
+		// database takes no other: the moment to say so is now.
+		if _, err := os.Stat(c.MasterKey); errors.Is(err, fs.ErrNotExist) {
+			in.say("cli.restore.no_key", c.MasterKey)
+		}
 		return nil
 	}
 }
