@@ -5,7 +5,8 @@ import "slices"
 // Limits bind the outcome beyond the budget. The zero value binds nothing.
 type Limits struct {
 	// Fixed projects are funded before the vote is looked at: their cost comes
-	// off the budget, and the voters share what is left.
+	// off the budget, and the voters share what is left. They may not pass the
+	// other limits together.
 	Fixed []string
 	// Excluded projects are not considered.
 	Excluded []string
@@ -57,6 +58,9 @@ func (l *Limits) resolve(in *Instance) (*limits, error) {
 		if err != nil {
 			return nil, err
 		}
+		if slices.Contains(x.fixed, int32(i)) {
+			continue // said twice
+		}
 		if x.excluded[i] {
 			return nil, &OptionError{Reason: ReasonFixedExcluded, Value: id}
 		}
@@ -103,6 +107,15 @@ func (l *Limits) resolve(in *Instance) (*limits, error) {
 		}
 	}
 	x.none = x.nGroups == 0 && len(x.bound) == 0
+	// What is decided already is bound by the limits too: an outcome that breaks one
+	// while the report names it would be wrong whoever decided.
+	s := limitState{l: x, in: in, taken: make([]bool, x.nGroups), spent: make([]int64, len(x.bound))}
+	for _, p := range x.fixed {
+		if !s.allows(p) {
+			return nil, &OptionError{Reason: ReasonFixedLimits, Value: in.Projects[p].ID}
+		}
+		s.take(p)
+	}
 	return x, nil
 }
 

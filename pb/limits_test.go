@@ -35,7 +35,9 @@ func TestLimitsBindTheOutcome(t *testing.T) {
 		}
 		res.Publish()
 	}
-	for _, bad := range []pb.Limits{{Fixed: []string{"X"}}, {Excluded: []string{"X"}}, {Incompatible: [][]string{{"X"}}}, {Fixed: []string{"N1"}, Excluded: []string{"N1"}}, {Fixed: []string{"N1", "N2", "N3", "S1"}}} {
+	for _, bad := range []pb.Limits{{Fixed: []string{"X"}}, {Excluded: []string{"X"}}, {Incompatible: [][]string{{"X"}}}, {Fixed: []string{"N1"}, Excluded: []string{"N1"}}, {Fixed: []string{"N1", "N2", "N3", "S1"}},
+		{Fixed: []string{"N1", "N2"}, Incompatible: [][]string{{"N2", "N1"}}}, {Fixed: []string{"N1", "N2"}, Districts: map[string]pb.Amount{"North": 300}},
+		{Fixed: []string{"S2"}, Categories: map[string]pb.Amount{"green": 0}}} {
 		var x *pb.OptionError
 		if _, err := pb.RunNamed(t.Context(), in, "mes", pb.Options{Limits: &bad}); !errors.As(err, &x) || x.Text("it") == "" {
 			t.Errorf("%+v: %v", bad, err)

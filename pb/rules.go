@@ -196,6 +196,7 @@ const (
 	ReasonUnknownProject Reason = "unknown_project"
 	ReasonFixedExcluded  Reason = "fixed_excluded"
 	ReasonFixedBudget    Reason = "fixed_budget"
+	ReasonFixedLimits    Reason = "fixed_limits"
 	ReasonTooLarge       Reason = "too_large"
 	ReasonNoThreshold    Reason = "no_threshold"
 	ReasonBound          Reason = "bound"

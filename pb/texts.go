@@ -66,6 +66,7 @@ var optionTexts = [...]text{
 	{Code(ReasonUnknownProject), "il progetto «{0}» non esiste", "there is no project “{0}”"},
 	{Code(ReasonFixedExcluded), "il progetto «{0}» è insieme fissato ed escluso", "project “{0}” is both fixed and excluded"},
 	{Code(ReasonFixedBudget), "i progetti fissati costano più del budget", "the fixed projects cost more than the budget"},
+	{Code(ReasonFixedLimits), "il progetto «{0}» non può essere fissato insieme agli altri: i limiti chiesti lo vietano", "project “{0}” cannot be fixed together with the others: the limits asked for forbid it"},
 	{Code(ReasonTooLarge), "i numeri di questa elezione sono troppo grandi per essere contati con esattezza", "the numbers of this election are too large to be counted exactly"},
 	{Code(ReasonBound), "«{0}» non è un limite: si scrive NOME=SOMMA, con la somma nella moneta del file", "“{0}” is no bound: write NAME=SUM, with the sum in the file's currency"},
 	{Code(ReasonUnknownGroup), "nessun progetto è di «{0}»", "no project belongs to “{0}”"},

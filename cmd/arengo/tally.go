@@ -13,6 +13,8 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -151,7 +153,23 @@ func parseTally(args []string) (tallyFlags, error) {
 		bad := &pb.OptionError{Reason: pb.ReasonTieBreak, Value: f.tieBreak}
 		return f, errors.New(bad.Text(f.texts.Lang))
 	}
+	if f.limits.minVotes < 0 {
+		return f, errors.New(f.texts.T("cli_bad_flag", "--min-votes "+strconv.FormatInt(f.limits.minVotes, 10)))
+	}
+	if f.report != "" && slices.ContainsFunc(f.files, func(file string) bool { return sameFile(f.report, file) }) {
+		return f, errors.New(f.texts.T("cli_report_is_ballots", f.report))
+	}
 	return f, nil
+}
+
+// sameFile tells whether two names lead to one file that is there.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
 }
 
 // interleaved parses flags before, between and after the other arguments.

@@ -78,12 +78,20 @@ func TestTallyCommand(t *testing.T) {
 		"no such tie-break":           {[]string{good, "--tie-break", "best", "--lang", "en"}, 2, "", "unknown tie-break"},
 		"no such flag":                {[]string{good, "--fast", "--lang", "en"}, 2, "", "bad flag"},
 		"a rule for other ballots":    {[]string{good, "--rule", "mes_borda", "--lang", "en"}, 2, "", "rule mes_borda does not apply to approval ballots"},
+		"fixed against one-of":        {[]string{good, "--fixed", "N1,N2", "--one-of", "N1,N2", "--lang", "en"}, 2, "", "project “N2” cannot be fixed"},
+		"fixed twice":                 {[]string{good, "--fixed", "N1,N1", "--lang", "en"}, 0, "North park", ""},
+		"fixed and excluded":          {[]string{good, "--fixed", "N1", "--exclude", "N1", "--lang", "en"}, 2, "", "both fixed and excluded"},
+		"fewer votes than none":       {[]string{good, "--min-votes", "-1", "--lang", "en"}, 2, "", "--min-votes -1"},
+		"a report over the ballots":   {[]string{good, "--report", dir + "/./good.pb", "--lang", "en"}, 2, "", "would overwrite the ballots"},
 		"help":                        {[]string{"--help", "--lang", "en"}, 0, "Usage: arengo tally", ""},
 	} {
 		out, errs, code := tally(t, c.args...)
 		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
 			t.Errorf("%s: exit %d, want %d\nout: %s\nerrors: %s", name, code, c.code, out, errs)
 		}
+	}
+	if kept, err := os.ReadFile(good); err != nil || string(kept) != parks {
+		t.Errorf("the ballots are gone: %v", err)
 	}
 	html, err := os.ReadFile(page)
 	if err != nil || !bytes.Contains(html, []byte("North school")) || bytes.Contains(html, []byte("<script")) {
