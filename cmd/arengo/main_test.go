@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -240,6 +241,12 @@ func TestMachinesAnswersAreSaidInWords(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	junk, folder := t.TempDir(), t.TempDir()
+	err = errors.Join(os.WriteFile(filepath.Join(junk, "arengo.db"), bytes.Repeat([]byte("no database "), 400), 0o600),
+		os.MkdirAll(filepath.Join(folder, "arengo.db"), 0o700))
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := cli{t, filepath.Join(t.TempDir(), "dati")}
 	c.ok("", "institution", "create", "--name", "Comune di Cantù", "--host", "cantù.example")
 	for _, k := range []struct {
@@ -248,6 +255,8 @@ func TestMachinesAnswersAreSaidInWords(t *testing.T) {
 	}{
 		{[]string{"serve", "--listen", taken.Addr().String()}, []string{taken.Addr().String(), "un altro programma usa già quella porta"}},
 		{[]string{"migrate", "--data", filepath.Join(file, "x")}, []string{file, "non è una cartella"}},
+		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", junk}, []string{filepath.Join(junk, "arengo.db"), "è danneggiato"}},
+		{[]string{"serve", "--listen", "127.0.0.1:0", "--data", folder}, []string{filepath.Join(folder, "arengo.db"), "non si può scrivere"}},
 		{[]string{"backup", "/nowhere/copia.zip"}, []string{"/nowhere", "non c'è"}},
 		{[]string{"backup", file}, []string{file}},
 		{[]string{"migrate", "--database", "postgres://a@127.0.0.1:1/x"}, []string{"nessuno risponde"}},

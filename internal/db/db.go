@@ -122,7 +122,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	write.SetMaxOpenConns(1)
 	if err := write.PingContext(ctx); err != nil {
 		write.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+		return nil, fmt.Errorf("open database %s: %w", path, unopened(path, err))
 	}
 	read, err := sql.Open("sqlite", sqliteDSN(path, "deferred", "_pragma=query_only(ON)"))
 	if err != nil {

@@ -67,6 +67,22 @@ func classifySQLite(code int, err error) error {
 	return err
 }
 
+// unopened is classify for the start of the program: whoever starts it can put the
+// file right, and is told which one.
+func unopened(path string, err error) error {
+	var lite *sqlite.Error
+	if !errors.As(err, &lite) {
+		return err
+	}
+	switch lite.Code() & 0xff {
+	case sqlitelib.SQLITE_READONLY, sqlitelib.SQLITE_CANTOPEN:
+		return fault.New(fault.Unavailable, "fault.database_unwritable", path).Because(err)
+	case sqlitelib.SQLITE_NOTADB, sqlitelib.SQLITE_CORRUPT:
+		return fault.New(fault.Unavailable, "fault.database_damaged", path).Because(err)
+	}
+	return classify(err)
+}
+
 // away is classify for an error of the connection itself: where the driver has no
 // answer of the server, there is no server. The caller's own end is none of that.
 func (db *DB) away(ctx context.Context, err error) error {

@@ -60,6 +60,9 @@ func readFile(path string) ([]key, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unavailable, "secret.unreadable", path).Because(err)
 	}
+	if info.IsDir() { // as Docker makes one where a file to mount is missing
+		return nil, fault.New(fault.Unavailable, "secret.folder", path)
+	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, fault.New(fault.Unavailable, "secret.open", path)
 	}

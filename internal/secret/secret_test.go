@@ -160,6 +160,13 @@ func TestKeyFileIsCreatedOnceAndPrivate(t *testing.T) {
 	}
 }
 
+func TestFolderInThePlaceOfTheKeyIsNamed(t *testing.T) {
+	dir := t.TempDir() // its mode is not 0600, but no mode would make it a key
+	if _, err := Load(dir); err == nil || !strings.Contains(err.Error(), "secret.folder") {
+		t.Errorf("%v, want that it is a folder", err)
+	}
+}
+
 func TestBrokenKeyFileIsRefusedWithoutRepeatingIt(t *testing.T) {
 	good := freshKey()
 	for name, text := range map[string]string{
