@@ -17,14 +17,14 @@ type answerList struct {
 type newAnswer struct {
 	byID
 	CommentID string `json:"comment_id,omitempty" doc:"What is answered; default: the citizen's last word."`
-	Text      string `json:"text" required:"true"`
-	Lang      string `json:"lang,omitempty" doc:"BCP 47; default: that of the comment."`
+	Text      string `json:"text" required:"true" example:"Sì, il sabato fino alle 13."`
+	Lang      string `json:"lang,omitempty" doc:"BCP 47; default: that of the comment." example:"it"`
 	Private   bool   `json:"private,omitempty" doc:"Always true where what is answered was private."`
 }
 
 type editAnswer struct {
 	byID
-	Rev     int64  `json:"rev" required:"true" doc:"The revision you read; 409 when somebody saved since."`
+	Rev     int64  `json:"rev" required:"true" doc:"The revision you read; 409 when somebody saved since." example:"1"`
 	Text    string `json:"text" required:"true"`
 	Lang    string `json:"lang,omitempty"`
 	Private bool   `json:"private,omitempty"`
@@ -37,7 +37,7 @@ type approval struct {
 
 type sendBack struct {
 	byID
-	Reason string `json:"reason" required:"true"`
+	Reason string `json:"reason" required:"true" example:"Manca l'orario."`
 }
 
 type correction struct {

@@ -134,7 +134,7 @@ type writing struct {
 
 type stance struct {
 	byID
-	Stance string `json:"stance" required:"true" enum:"agree,against,neutral,question"`
+	Stance string `json:"stance" required:"true" enum:"agree,against,neutral,question" example:"question"`
 }
 
 func (r routes) acts(k *api.Kit) {

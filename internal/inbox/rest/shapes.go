@@ -17,7 +17,7 @@ func moment(t time.Time) *time.Time {
 // author is somebody outside, as a platform names them.
 type author struct {
 	ID      string `json:"id"`
-	Handle  string `json:"handle,omitempty"`
+	Handle  string `json:"handle,omitempty" example:"@anna@social.example"`
 	Name    string `json:"name,omitempty"`
 	URL     string `json:"url,omitempty"`
 	Blocked bool   `json:"blocked"`
@@ -34,13 +34,13 @@ type conversation struct {
 	Waiting    bool       `json:"waiting" doc:"The last word is the citizen's, and nobody has closed it."`
 	Overdue    bool       `json:"overdue"`
 	Private    bool       `json:"private"`
-	Subject    string     `json:"subject" doc:"The first words, on one line."`
+	Subject    string     `json:"subject" doc:"The first words, on one line." example:"Aprite anche la domenica?"`
 	Platform   string     `json:"platform"`
 	ChannelID  string     `json:"channel_id"`
 	ProfileID  string     `json:"profile_id"`
 	MessageID  string     `json:"message_id,omitempty" doc:"Our message that it is about."`
 	Author     author     `json:"author"`
-	Comments   int        `json:"comments" doc:"Things the citizens said in it."`
+	Comments   int        `json:"comments" doc:"Things the citizens said in it." example:"2"`
 	OfficeID   string     `json:"office_id,omitempty"`
 	PersonID   string     `json:"person_id,omitempty"`
 	DueAt      *time.Time `json:"due_at,omitempty"`
