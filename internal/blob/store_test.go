@@ -157,25 +157,7 @@ func conform(t *testing.T, s Store) {
 			t.Fatalf("the end is at %d, %v", n, err)
 		}
 	})
-	t.Run("what is not there", func(t *testing.T) {
-		missing := strings.Repeat("ab", 32)
-		if _, _, err := s.Open(ctx, missing); !fault.Is(err, fault.NotFound) {
-			t.Errorf("open: %v", err)
-		}
-		if err := s.Delete(ctx, missing); err != nil {
-			t.Errorf("delete: %v", err)
-		}
-	})
-	t.Run("no hash, no path", func(t *testing.T) {
-		for _, h := range []string{"", "..", "../../etc/passwd", strings.Repeat("AB", 32), strings.Repeat("g", 64), strings.Repeat("ab", 33)} {
-			if _, _, err := s.Open(ctx, h); !fault.Is(err, fault.NotFound) {
-				t.Errorf("open %q: %v", h, err)
-			}
-			if err := s.Delete(ctx, h); !fault.Is(err, fault.NotFound) {
-				t.Errorf("delete %q: %v", h, err)
-			}
-		}
-	})
+	conformMissing(t, s)
 	t.Run("too large keeps nothing", func(t *testing.T) {
 		content := random(2 << 20)
 		_, err := s.Put(ctx, Limit(bytes.NewReader(content), 2<<20-1))
@@ -204,6 +186,30 @@ func conform(t *testing.T, s Store) {
 		cancel()
 		if _, err := s.Put(gone, strings.NewReader("x")); !errors.Is(err, context.Canceled) {
 			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+// conformMissing holds a store to what it says of contents that it has not.
+func conformMissing(t *testing.T, s Store) {
+	ctx := t.Context()
+	t.Run("what is not there", func(t *testing.T) {
+		missing := strings.Repeat("ab", 32)
+		if _, _, err := s.Open(ctx, missing); !fault.Is(err, fault.NotFound) {
+			t.Errorf("open: %v", err)
+		}
+		if err := s.Delete(ctx, missing); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+	})
+	t.Run("no hash, no path", func(t *testing.T) {
+		for _, h := range []string{"", "..", "../../etc/passwd", strings.Repeat("AB", 32), strings.Repeat("g", 64), strings.Repeat("ab", 33)} {
+			if _, _, err := s.Open(ctx, h); !fault.Is(err, fault.NotFound) {
+				t.Errorf("open %q: %v", h, err)
+			}
+			if err := s.Delete(ctx, h); !fault.Is(err, fault.NotFound) {
+				t.Errorf("delete %q: %v", h, err)
+			}
 		}
 	})
 }

@@ -167,6 +167,11 @@ func (t *town) counts(test *testing.T, a *app.App) {
 		test.Errorf("%d albums, %d corrected messages", albums, corrected)
 	}
 	t.inboxCounts(test, a)
+	t.sentCounts(test)
+}
+
+// sentCounts looks at what the square and the readers of letters have got.
+func (t *town) sentCounts(test *testing.T) {
 	edited := 0
 	for _, v := range voices() {
 		posts := t.square.Posts(v.handle)

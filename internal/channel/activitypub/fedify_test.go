@@ -168,20 +168,7 @@ func TestWeHearWhatFedifySays(t *testing.T) {
 			t.Errorf("heard %+v", s)
 		}
 
-		t.Run("reactions", func(t *testing.T) {
-			for _, c := range []struct {
-				sent testkit.FedifySent
-				want string
-			}{{anna.Like(t, r.ID, f.id), channel.Like}, {anna.React(t, r.ID, "🎉", f.id), "🎉"}, {anna.Boost(t, r.ID, f.id), channel.Boost}} {
-				if s := f.hears(channel.Reacts); s.Reaction != c.want || s.Parent != r.ID || s.Author.ID != anna.Actor || s.ID != c.sent.ID {
-					t.Errorf("heard %+v, want %s", s, c.want)
-				}
-				anna.Undo(t, c.sent.ID, f.id)
-				if s := f.hears(channel.Unreacts); s.Reaction != c.want || s.ID != c.sent.ID || s.Author.ID != anna.Actor {
-					t.Errorf("heard %+v, want %s taken back", s, c.want)
-				}
-			}
-		})
+		t.Run("reactions", func(t *testing.T) { f.hearsReactions(t, anna, r.ID) })
 
 		t.Run("our answers", func(t *testing.T) {
 			answer := func(text string, private bool) *testkit.FedifyCopy {
@@ -220,6 +207,23 @@ func TestWeHearWhatFedifySays(t *testing.T) {
 		}
 		f.silent()
 	})
+}
+
+// hearsReactions hears of each reaction to what has an identifier, and that it is
+// taken back.
+func (f *fediverse) hearsReactions(t *testing.T, anna testkit.FedifyAccount, id string) {
+	for _, c := range []struct {
+		sent testkit.FedifySent
+		want string
+	}{{anna.Like(t, id, f.id), channel.Like}, {anna.React(t, id, "🎉", f.id), "🎉"}, {anna.Boost(t, id, f.id), channel.Boost}} {
+		if s := f.hears(channel.Reacts); s.Reaction != c.want || s.Parent != id || s.Author.ID != anna.Actor || s.ID != c.sent.ID {
+			t.Errorf("heard %+v, want %s", s, c.want)
+		}
+		anna.Undo(t, c.sent.ID, f.id)
+		if s := f.hears(channel.Unreacts); s.Reaction != c.want || s.ID != c.sent.ID || s.Author.ID != anna.Actor {
+			t.Errorf("heard %+v, want %s taken back", s, c.want)
+		}
+	}
 }
 
 func TestEachServerIsToldOnce(t *testing.T) {
