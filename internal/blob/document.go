@@ -125,6 +125,7 @@ func cleanDocument(w io.Writer, r io.ReaderAt, size int64) (Kept, error) {
 func copyPart(out *zip.Writer, f *zip.File) error {
 	h := f.FileHeader
 	h.Extra, h.Comment, h.ExternalAttrs, h.CreatorVersion = nil, "", 0, 20
+	//lint:ignore SA1019 CreateRaw reads these two, not Modified
 	h.ModifiedDate, h.ModifiedTime = 1<<5|1, 0 // 1 January 1980, the first day that there is
 	part, err := out.CreateRaw(&h)
 	if err != nil {
