@@ -97,7 +97,7 @@ func (s *Site) embedGuide(v *visit) (*answer, error) {
 	q := v.URL.Query()
 	page := guidePage{Origin: v.origin, Name: v.i.Name, Profiles: v.profiles, N: 5}
 	var err error
-	if page.Topics, err = topics(v.Context(), v.tx, v.i.ID, 50); err != nil {
+	if page.Topics, err = s.book.read(v.Context(), v.tx, v.i.ID, 50); err != nil {
 		return nil, err
 	}
 	if n, err := strconv.Atoi(q.Get("n")); err == nil && n >= 1 && n <= embedMost {

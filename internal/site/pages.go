@@ -97,7 +97,7 @@ func (s *Site) home(v *visit) (*answer, error) {
 		return nil, err
 	}
 	page := homePage{Institution: v.i, Events: s.cards(v, events), Profiles: v.profiles}
-	if page.Topics, err = topics(ctx, v.tx, v.i.ID, 12); err != nil {
+	if page.Topics, err = s.book.read(ctx, v.tx, v.i.ID, 12); err != nil {
 		return nil, err
 	}
 	// The newest message with a picture opens the page, if it is among the newest.
@@ -256,7 +256,7 @@ func (s *Site) topic(v *visit) (*answer, error) {
 type topicsPage struct{ Topics []topic }
 
 func (s *Site) topics(v *visit) (*answer, error) {
-	all, err := topics(v.Context(), v.tx, v.i.ID, 500)
+	all, err := s.book.read(v.Context(), v.tx, v.i.ID, maxTopics)
 	if err != nil {
 		return nil, err
 	}

@@ -248,7 +248,7 @@ func (s *Site) enterSearch(r *http.Request, words int) (leave func(), err error)
 func (s *Site) find(v *visit, words []word, n int, page *searchPage) (err error) {
 	ctx := v.Context()
 	if len(words) == 0 {
-		page.Topics, err = topics(ctx, v.tx, v.i.ID, 24)
+		page.Topics, err = s.book.read(ctx, v.tx, v.i.ID, 24)
 		return err
 	}
 	numbers, err := hits(ctx, v.tx, v.i.ID, words)
@@ -257,7 +257,7 @@ func (s *Site) find(v *visit, words []word, n int, page *searchPage) (err error)
 	}
 	page.Total = len(numbers)
 	if page.Total == 0 {
-		page.Topics, err = topics(ctx, v.tx, v.i.ID, 24)
+		page.Topics, err = s.book.read(ctx, v.tx, v.i.ID, 24)
 		return err
 	}
 	page.Paging = paging("/cerca?q="+url.QueryEscape(page.Query), n, page.Total, perFound)

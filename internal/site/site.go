@@ -68,6 +68,7 @@ type Site struct {
 	versions *versions
 	files    *cache
 	searches *limit.Gate
+	book     topicBook
 }
 
 // New builds a Site and adds its templates to the kit.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"codeberg.org/arengo/arengo/internal/db"
@@ -115,7 +116,46 @@ type topic struct {
 	Count int
 }
 
-// topics lists tags, the most used first.
+// maxTopics is how many topics are ever shown.
+const maxTopics = 500
+
+// topicBook keeps the topics of each institution until it publishes: to count them
+// reads every tag of every message. The zero value is ready.
+type topicBook struct {
+	mu sync.Mutex
+	of map[string]topicsAt
+}
+
+type topicsAt struct {
+	version int64
+	all     []topic
+}
+
+// read lists tags, the most used first, as they are in the transaction.
+func (b *topicBook) read(ctx context.Context, tx *db.Tx, institutionID string, limit int) ([]topic, error) {
+	var version int64
+	if err := tx.QueryRow(ctx, `SELECT version FROM institution WHERE id = $1`, institutionID).Scan(&version); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	kept, ok := b.of[institutionID]
+	b.mu.Unlock()
+	if !ok || kept.version != version {
+		all, err := topics(ctx, tx, institutionID, maxTopics)
+		if err != nil {
+			return nil, err
+		}
+		kept = topicsAt{version, all}
+		b.mu.Lock()
+		if b.of == nil {
+			b.of = map[string]topicsAt{}
+		}
+		b.of[institutionID] = kept
+		b.mu.Unlock()
+	}
+	return kept.all[:min(len(kept.all), limit)], nil
+}
+
 func topics(ctx context.Context, tx *db.Tx, institutionID string, limit int) ([]topic, error) {
 	return db.All(ctx, tx, func(s db.Scanner) (t topic, err error) {
 		err = s.Scan(&t.Tag.Tag, &t.Label, &t.Count)
