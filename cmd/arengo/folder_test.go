@@ -17,7 +17,7 @@ import (
 var beginners = []string{"serve", "demo", "migrate", "institution create", "restore"}
 
 // noDatabase are the commands that open none.
-var noDatabase = []string{"tally", "verify", "version"}
+var noDatabase = []string{"tally", "verify", "version", "licences"}
 
 // arguments make each of the other commands get as far as the database.
 var arguments = map[string][]string{
